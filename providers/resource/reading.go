@@ -1,0 +1,87 @@
+package resource
+
+import (
+	"os"
+	"time"
+)
+
+// Wanted asks for the reading of one resource.
+type Wanted struct {
+	Addr   Addr
+	Config Object // as declared; attributes that the planner fills in are null
+}
+
+// Reading is what was found of one resource.
+type Reading struct {
+	Addr   Addr
+	Object Object // of a Source; cty.NilVal for an Action, which keeps nothing, and for a Record, which has Copies
+	Copies []Copy // of a Record, ordered by name, then id; none means that there is no place that could hold one yet
+
+	// Err says that the resource could not be read: "cannot tell", never "gone" and never "changed". An *AttrError says that it is
+	// the declaration that has to be mended.
+	Err error
+}
+
+// Copy is what one place holds of a Record.
+type Copy struct {
+	ID     string // identity of the place, such as a server's id
+	Name   string // its name, for people; several may share one
+	Region string
+	Status string
+	Object Object // cty.NilVal: the place carries no record of this service
+	Err    error  // the record is there and contradicts itself
+}
+
+// Step is one change that an Applier is asked to make.
+type Step struct {
+	Addr Addr
+	Want Object // wholly known, but for computed attributes, which are null
+
+	Run    string     // names the attempt that this step is part of
+	At     time.Time  // when that attempt began, UTC
+	Record []string   // the lines "key=value" that the service's Record will hold if the attempt succeeds
+	Log    string     // path of the file that takes the output; its directory exists
+	Keep   []*os.File // open files that a child process must inherit, so that what they lock stays locked as long as it lives
+}
+
+// Event tells how a step goes on, in one line.
+type Event struct {
+	Addr Addr
+	Text string
+}
+
+// Failure is the error of a step that ran and did not succeed.
+type Failure struct {
+	Err  error
+	Log  string   // path of the whole output; empty if there is none
+	Tail []string // its last lines, secrets masked
+}
+
+func (f *Failure) Error() string { return f.Err.Error() }
+
+// Unwrap returns the error that f adds a log to.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Span asks for what lies between two revisions of a Source.
+type Span struct {
+	Addr   Addr
+	Config Object
+	From   Revision
+	To     Revision
+}
+
+// History answers a Span.
+type History struct {
+	Addr      Addr
+	Commits   []Commit // newest first
+	Rewritten bool     // From is not an ancestor of To: what was deployed is no longer in the branch; Commits is empty
+	Err       error    // the history could not be read; the plan stands without it
+}
+
+// Commit is one revision of a branch, as its log tells it. Its texts come from outside and may hold anything.
+type Commit struct {
+	Revision
+	Author  string    // the name alone, without an address
+	Date    time.Time // UTC
+	Subject string    // first line of the message
+}
