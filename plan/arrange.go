@@ -1,0 +1,106 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// arrange settles, in the order given, what each service waits for and what holds it.
+func arrange(in Input, order []*Decision, decisions map[string]*Decision) {
+	for _, decision := range order {
+		if len(decision.Steps) == 0 {
+			continue
+		}
+		first := before(decision.Declared, decisions)
+		decision.Held = holds(in, decision, first)
+		switch {
+		case decision.Held != "" && mustAttend(decision) && !in.Approved:
+			decision.Verdict = Unapproved
+		case decision.Held != "":
+			decision.Verdict = Blocked
+		default:
+			wait(decision, first)
+		}
+	}
+}
+
+// before returns the services that stand before this one and are not simply as they should be: those it names in "after", and through
+// one that is the same, those that come before that.
+func before(service Service, decisions map[string]*Decision) []*Decision {
+	var found []*Decision
+	seen := map[string]bool{service.Name: true}
+	var walk func(names []string)
+	walk = func(names []string) {
+		for _, name := range names {
+			decision := decisions[name]
+			if decision == nil || seen[name] {
+				continue
+			}
+			seen[name] = true
+			if decision.Verdict == Same {
+				walk(decision.Declared.After)
+			} else {
+				found = append(found, decision)
+			}
+		}
+	}
+	walk(service.After)
+	slices.SortFunc(found, func(a, b *Decision) int { return cmp.Compare(a.Service, b.Service) })
+	return found
+}
+
+// holds returns why nothing is to be done about the service for now, or "".
+func holds(in Input, decision *Decision, first []*Decision) string {
+	if mustAttend(decision) && !in.Approved {
+		return attendReason(decision)
+	}
+	for _, other := range first {
+		if !other.Verdict.Acts() {
+			return fmt.Sprintf("%s goes first and is %s", other.Service, other.Verdict)
+		}
+		if !in.selected(other.Service) {
+			return fmt.Sprintf("%s goes first, is to be %s and is not selected", other.Service, participle(other.Verdict))
+		}
+	}
+	return ""
+}
+
+// mustAttend says whether a person has to stand behind what is to be done: where the service asks for it, and where servers run something
+// that no record tells, since deploying over it could undo what somebody did by hand.
+func mustAttend(decision *Decision) bool {
+	return decision.Declared.Attended || neverRecorded(decision)
+}
+
+func neverRecorded(decision *Decision) bool {
+	return decision.Verdict == New && decision.Copies > 0
+}
+
+func attendReason(decision *Decision) string {
+	if neverRecorded(decision) {
+		return fmt.Sprintf("%s without any stamp: what they run is not known", servers(decision.Copies))
+	}
+	return "auto = never"
+}
+
+func participle(v Verdict) string {
+	if v == Record {
+		return "recorded"
+	}
+	return "deployed"
+}
+
+func servers(n int) string {
+	if n == 1 {
+		return "1 server"
+	}
+	return fmt.Sprintf("%d servers", n)
+}
+
+func wait(decision *Decision, first []*Decision) {
+	decision.Wave = 1
+	for _, other := range first {
+		decision.WaitsFor = append(decision.WaitsFor, other.Service)
+		decision.Wave = max(decision.Wave, other.Wave+1)
+	}
+}

@@ -1,0 +1,87 @@
+package plan
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"launchpad.net/cdplan/providers/resource"
+)
+
+func toChange(change resource.Change) Change {
+	return Change{Label: label(change.Path), From: revision(change.From), To: revision(change.To)}
+}
+
+// label returns the last step of the path: the key of a map, or else the attribute itself.
+func label(path cty.Path) string {
+	switch last := path[len(path)-1].(type) {
+	case cty.IndexStep:
+		return last.Key.AsString()
+	case cty.GetAttrStep:
+		return last.Name
+	}
+	return ""
+}
+
+func revision(v cty.Value) resource.Revision {
+	if v == cty.NilVal || v.IsNull() || !v.Type().Equals(resource.RevisionType) {
+		return resource.Revision{}
+	}
+	return resource.Revision{Revno: v.GetAttr("revno").AsString(), ID: v.GetAttr("id").AsString()}
+}
+
+// compareChanges puts the config branch first, then orders by label.
+func compareChanges(a, b Change) int {
+	return cmp.Or(
+		-cmp.Compare(boolInt(a.Label == ConfigLabel), boolInt(b.Label == ConfigLabel)),
+		cmp.Compare(a.Label, b.Label))
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// The scheme of the fingerprint. It changes when the same situation would lead to other actions than before.
+const fingerprintScheme = "cdplan 1"
+
+// fingerprint covers what is to be done about a service: its name, the types of its steps, and each change by revision ids.
+func fingerprint(d Decision) string {
+	if len(d.Steps) == 0 {
+		return ""
+	}
+	lines := []string{fingerprintScheme, "service " + d.Service}
+	for _, step := range d.Steps {
+		lines = append(lines, "step "+step.Addr.Type)
+	}
+	for _, change := range d.Changes {
+		lines = append(lines, fmt.Sprintf("change %s %q %q", change.Label, change.From.ID, change.To.ID))
+	}
+	return digest(lines)
+}
+
+func planFingerprint(decisions []Decision) string {
+	var lines []string
+	for _, decision := range decisions {
+		if decision.Fingerprint != "" {
+			lines = append(lines, decision.Service+" "+decision.Fingerprint)
+		}
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	slices.Sort(lines)
+	return digest(append([]string{fingerprintScheme}, lines...))
+}
+
+func digest(lines []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(lines, "\n") + "\n"))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,212 @@
+package plan
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"launchpad.net/cdplan/providers/resource"
+	"launchpad.net/cdplan/state"
+)
+
+// Decide judges one service by itself, as if it came after no other. The same declaration and readings give the same decision.
+func Decide(service Service, schemas map[string]resource.Schema, readings state.Readings) Decision {
+	d := Decision{Service: service.Name, Declared: service}
+	if d.Err = service.Err; d.Err != nil {
+		d.Verdict = Invalid
+		return d
+	}
+	if d.Verdict, d.Err = trouble(service, readings); d.Err != nil {
+		return d
+	}
+	wanted := revisions(service, schemas, readings)
+	record := service.record(schemas)
+	if record == nil {
+		d.Verdict, d.Err = Invalid, errors.New("the service declares nothing that keeps a record of what is deployed")
+		return d
+	}
+	d.judge(schemas[record.Addr.Type], fill(schemas, *record, wanted), readings[record.Addr].Copies)
+	d.plan(schemas, wanted)
+	d.Fingerprint = fingerprint(d)
+	return d
+}
+
+// trouble joins the errors of all readings. A declaration that has to be mended weighs more than a look-up that failed.
+func trouble(service Service, readings state.Readings) (Verdict, error) {
+	verdict := Unknown
+	var errs []error
+	for _, declared := range service.Resources {
+		err := readings[declared.Addr].Err
+		if err == nil {
+			continue
+		}
+		errs = append(errs, err)
+		if attr := (*resource.AttrError)(nil); errors.As(err, &attr) {
+			verdict = Invalid
+		}
+	}
+	return verdict, errors.Join(errs...)
+}
+
+// revisions returns the revision that each source of the service has now, by label.
+func revisions(service Service, schemas map[string]resource.Schema, readings state.Readings) map[string]cty.Value {
+	found := map[string]cty.Value{}
+	for _, declared := range service.Resources {
+		if schemas[declared.Addr.Type].Role == resource.Source {
+			found[declared.Addr.Label] = readings[declared.Addr].Object.GetAttr("revision")
+		}
+	}
+	return found
+}
+
+// fill returns the declared object with the revisions put in, where its type asks for them.
+func fill(schemas map[string]resource.Schema, declared Declared, wanted map[string]cty.Value) resource.Object {
+	if _, ok := schemas[declared.Addr.Type].Attrs[resource.Revisions]; !ok {
+		return declared.Config
+	}
+	attrs := declared.Config.AsValueMap()
+	attrs[resource.Revisions] = cty.MapValEmpty(resource.RevisionType)
+	if len(wanted) > 0 {
+		attrs[resource.Revisions] = cty.MapVal(wanted)
+	}
+	return cty.ObjectVal(attrs)
+}
+
+// judge compares what every copy of the record says with what is wanted.
+func (d *Decision) judge(schema resource.Schema, want resource.Object, copies []resource.Copy) {
+	j := judgement{schema: schema, want: want}
+	for _, c := range copies {
+		j.look(c)
+	}
+	d.Copies, d.Changes, d.Behind = len(copies), j.changes(), j.behind()
+	d.Verdict, d.Reasons = j.verdict()
+}
+
+type judgement struct {
+	schema resource.Schema
+	want   resource.Object
+
+	recorded []resource.Object // what the copies say that say something consistent
+	differ   []string          // names of those whose record is not what is wanted
+	bare     []string          // names of copies without a record
+	broken   []string          // names of copies whose record contradicts itself
+}
+
+func (j *judgement) look(c resource.Copy) {
+	switch {
+	case c.Err != nil:
+		j.broken = append(j.broken, c.Name)
+	case c.Object == cty.NilVal:
+		j.bare = append(j.bare, c.Name)
+	default:
+		j.recorded = append(j.recorded, c.Object)
+		if len(resource.Diff(j.schema, c.Object, j.want)) > 0 {
+			j.differ = append(j.differ, c.Name)
+		}
+	}
+}
+
+func (j *judgement) verdict() (Verdict, []Reason) {
+	switch {
+	case len(j.recorded) == 0 && len(j.broken) == 0:
+		return New, []Reason{NeverRecorded}
+	case len(j.broken) > 0:
+		return Redeploy, append([]Reason{HashMismatch}, j.reasons()...)
+	case j.mixed():
+		return Redeploy, append([]Reason{Mixed}, j.reasons()...)
+	case len(j.differ) > 0:
+		return Redeploy, j.reasons()
+	case len(j.bare) > 0:
+		return Record, []Reason{Unstamped}
+	}
+	return Same, nil
+}
+
+func (j *judgement) mixed() bool {
+	for _, object := range j.recorded[1:] {
+		if len(resource.Diff(j.schema, j.recorded[0], object)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// changes returns, by label, how the wanted revisions differ from what is recorded; where copies differ among themselves, from the first
+// that is not as wanted. Without any record every wanted branch is new.
+func (j *judgement) changes() []Change {
+	from := j.recorded
+	if len(from) == 0 {
+		from = []resource.Object{cty.NilVal}
+	}
+	var changes []Change
+	for _, object := range from {
+		for _, change := range resource.Diff(j.schema, object, j.want) {
+			if c := toChange(change); !slices.ContainsFunc(changes, func(known Change) bool { return known.Label == c.Label }) {
+				changes = append(changes, c)
+			}
+		}
+	}
+	slices.SortFunc(changes, compareChanges)
+	return changes
+}
+
+func (j *judgement) behind() []string {
+	names := slices.Concat(j.broken, j.differ, j.bare)
+	slices.Sort(names)
+	return names
+}
+
+func (j *judgement) reasons() []Reason {
+	var reasons []Reason
+	for _, change := range j.changes() {
+		if reason := change.reason(); !slices.Contains(reasons, reason) {
+			reasons = append(reasons, reason)
+		}
+	}
+	return reasons
+}
+
+func (c Change) reason() Reason {
+	switch {
+	case c.From.ID == "":
+		return BranchAdded
+	case c.To.ID == "":
+		return BranchRemoved
+	case c.Label == ConfigLabel:
+		return ConfigChanged
+	}
+	return BranchMoved
+}
+
+// plan sets the steps: all actions and then the record, or the record alone.
+func (d *Decision) plan(schemas map[string]resource.Schema, wanted map[string]cty.Value) {
+	if !d.Verdict.Acts() {
+		return
+	}
+	for _, declared := range d.Declared.Resources {
+		role := schemas[declared.Addr.Type].Role
+		if role == resource.Record || role == resource.Action && d.Verdict != Record {
+			d.Steps = append(d.Steps, resource.Step{Addr: declared.Addr, Want: fill(schemas, declared, wanted)})
+		}
+	}
+}
+
+func (s Service) record(schemas map[string]resource.Schema) *Declared {
+	for i, declared := range s.Resources {
+		if schemas[declared.Addr.Type].Role == resource.Record {
+			return &s.Resources[i]
+		}
+	}
+	return nil
+}
+
+// source returns the source of that label.
+func (s Service) source(schemas map[string]resource.Schema, label string) *Declared {
+	for i, declared := range s.Resources {
+		if declared.Addr.Label == label && schemas[declared.Addr.Type].Role == resource.Source {
+			return &s.Resources[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+// Package plan turns what is declared and what was read into a Plan: for every service what is to be done, why, and after what. It is
+// pure: no I/O, no clock, no goroutine, no provider. Applying a plan only follows it.
+package plan
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"launchpad.net/cdplan/plan/graph"
+	"launchpad.net/cdplan/providers/resource"
+	"launchpad.net/cdplan/state"
+)
+
+// Service is one service as its files declare it.
+type Service struct {
+	Name      string
+	After     []string   // services that are deployed before this one, if they are to be deployed at all
+	Attended  bool       // nothing is done to it unless a person stands behind the run
+	Resources []Declared // each after all that it needs
+	Err       error      // why the declaration cannot be used; then Resources may be incomplete
+}
+
+// Declared is one resource as the files declare it.
+type Declared struct {
+	Addr   resource.Addr
+	Config resource.Object // of its type; what a person does not give is null
+	Needs  []resource.Addr // resources of the same service
+}
+
+// Input is all that a plan depends on.
+type Input struct {
+	Services []Service
+	Schemas  map[string]resource.Schema // by resource type
+	Readings state.Readings
+	Approved bool              // a person stands behind the run: attended services are like any other
+	Selected func(string) bool // the services that the plan is for; nil selects all
+}
+
+// Verdict says what the plan does about a service.
+type Verdict string
+
+// The verdicts. The plan acts on New, Redeploy and Record alone.
+const (
+	Same       Verdict = "same"
+	New        Verdict = "new"
+	Redeploy   Verdict = "redeploy"
+	Record     Verdict = "record"     // what is deployed is right; some servers only lack the record of it
+	Unapproved Verdict = "unapproved" // something is to be done, and only by a person
+	Blocked    Verdict = "blocked"    // something is to be done, and a service that goes first stands in the way
+	Invalid    Verdict = "invalid"    // its declaration has to be mended
+	Unknown    Verdict = "unknown"    // something of it could not be read
+)
+
+// Acts says whether apply does something about a service of this verdict.
+func (v Verdict) Acts() bool { return v == New || v == Redeploy || v == Record }
+
+// Held says whether something is to be done that apply leaves for later.
+func (v Verdict) Held() bool { return v == Unapproved || v == Blocked }
+
+// Reason says why something is to be done about a service.
+type Reason string
+
+// The reasons.
+const (
+	BranchMoved   Reason = "branch-moved"
+	ConfigChanged Reason = "config-changed" // the branch of the service's own directory moved
+	BranchAdded   Reason = "branch-added"
+	BranchRemoved Reason = "branch-removed"
+	Mixed         Reason = "mixed"          // its servers run different revisions
+	Unstamped     Reason = "unstamped"      // servers without a record beside others that agree
+	HashMismatch  Reason = "hash-mismatch"  // a record contradicts itself
+	NeverRecorded Reason = "never-recorded" // no server has a record, or there is no server
+)
+
+// ConfigLabel is the label of the branch that a service's own directory is.
+const ConfigLabel = "config"
+
+// Plan is what to do about each service.
+type Plan struct {
+	// Decisions are in the order in which apply may take them: a service comes after all that it names in "after". There is one for
+	// every selected service.
+	Decisions []Decision
+	// Fingerprint is the hex SHA-256 over what is to be done, whether it is held or not. It depends on revisions alone, not on clocks,
+	// names of servers or the order of reading. It is empty if nothing is to be done.
+	Fingerprint string
+
+	schemas map[string]resource.Schema
+}
+
+// Decision is what to do about one service.
+type Decision struct {
+	Service  string
+	Verdict  Verdict
+	Reasons  []Reason        // why something is to be done; the most telling first
+	Changes  []Change        // of revisions, by label
+	Steps    []resource.Step // what is to be done, in order; also for a service that is held
+	WaitsFor []string        // services that apply takes first, sorted
+	Held     string          // why a held service is held
+	Wave     int             // 1 for a service that waits for none, one more than the highest it waits for; 0 if apply does nothing
+	Copies   int             // servers
+	Behind   []string        // names of the servers whose record is missing, wrong or of another revision than wanted, sorted
+	Err      error           // why the verdict is Invalid or Unknown
+
+	// Fingerprint is the hex SHA-256 of what is to be done about this service; empty if nothing is.
+	Fingerprint string
+
+	Declared Service // what the decision was made from, so that it can be made again
+}
+
+// Change is a branch whose deployed revision is not the wanted one.
+type Change struct {
+	Label   string
+	From    resource.Revision // zero for a branch that was not deployed before
+	To      resource.Revision // zero for a branch that is no longer named
+	History *resource.History // what lies between; nil if nobody asked
+}
+
+// Compute makes the plan. Trouble with one service changes nothing for those that do not come after it.
+func Compute(in Input) *Plan {
+	decisions := make(map[string]*Decision, len(in.Services))
+	after := make(graph.Graph, len(in.Services))
+	for _, service := range in.Services {
+		decision := Decide(service, in.Schemas, in.Readings)
+		decisions[service.Name] = &decision
+		after[service.Name] = service.After
+	}
+	levels := after.Levels()
+	order := slices.SortedFunc(maps.Values(decisions), func(a, b *Decision) int {
+		return cmp.Or(cmp.Compare(levels[a.Service], levels[b.Service]), cmp.Compare(a.Service, b.Service))
+	})
+	arrange(in, order, decisions)
+	plan := &Plan{schemas: in.Schemas}
+	for _, decision := range order {
+		if in.selected(decision.Service) {
+			plan.Decisions = append(plan.Decisions, *decision)
+		}
+	}
+	plan.Fingerprint = planFingerprint(plan.Decisions)
+	return plan
+}
+
+func (in Input) selected(service string) bool {
+	return in.Selected == nil || in.Selected(service)
+}
+
+// Counts returns how many services have each verdict.
+func (p *Plan) Counts() map[Verdict]int {
+	counts := map[Verdict]int{}
+	for _, decision := range p.Decisions {
+		counts[decision.Verdict]++
+	}
+	return counts
+}
+
+// Spans returns what moved: what to ask a Historian for. A branch that was added or removed, or whose service is held back for an error,
+// has nothing to tell.
+func (p *Plan) Spans() []resource.Span {
+	var spans []resource.Span
+	for _, decision := range p.Decisions {
+		for _, change := range decision.Changes {
+			if change.From.ID == "" || change.To.ID == "" {
+				continue
+			}
+			if source := decision.Declared.source(p.schemas, change.Label); source != nil {
+				spans = append(spans, resource.Span{Addr: source.Addr, Config: source.Config, From: change.From, To: change.To})
+			}
+		}
+	}
+	return spans
+}
+
+// Attach puts the histories where their changes are.
+func (p *Plan) Attach(histories map[resource.Addr]resource.History) {
+	for _, decision := range p.Decisions {
+		for i, change := range decision.Changes {
+			source := decision.Declared.source(p.schemas, change.Label)
+			if source == nil {
+				continue
+			}
+			if history, ok := histories[source.Addr]; ok {
+				decision.Changes[i].History = &history
+			}
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Owner says who holds a lock.
+type Owner struct {
+	PID     int       `json:"pid"`
+	User    string    `json:"user"`
+	Command string    `json:"command"`
+	Start   time.Time `json:"start"` // UTC
+	Service string    `json:"service"`
+}
+
+// BusyError says that somebody else works on the service.
+type BusyError struct {
+	Owner Owner // zero but for the service if the owner could not be read
+}
+
+func (e *BusyError) Error() string {
+	if e.Owner.PID == 0 {
+		return fmt.Sprintf("another run works on %s", e.Owner.Service)
+	}
+	return fmt.Sprintf("another run works on %s since %s: pid %d of %s, %s", e.Owner.Service,
+		e.Owner.Start.UTC().Format(time.RFC3339), e.Owner.PID, e.Owner.User, e.Owner.Command)
+}
+
+// Lock is the right to deploy one service from this host. It is a lock of the kernel on an open file: it ends with the last process
+// that has the file open, so nobody ever has to break one.
+type Lock struct {
+	file *os.File
+}
+
+// Lock takes the lock of the owner's service. While somebody else has it, Lock tries again until the wait is over, then returns a
+// *BusyError.
+func (d Dir) Lock(ctx context.Context, owner Owner, wait time.Duration) (*Lock, error) {
+	file, err := d.openLock(owner.Service)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the lock of %s: %w", owner.Service, err)
+	}
+	if err := flock(ctx, file, wait); err != nil {
+		defer closeFile(file)
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, &BusyError{Owner: readOwner(file, owner.Service)}
+		}
+		return nil, fmt.Errorf("cannot lock %s: %w", owner.Service, err)
+	}
+	if err := writeOwner(file, owner); err != nil {
+		closeFile(file)
+		return nil, fmt.Errorf("cannot write the lock of %s: %w", owner.Service, err)
+	}
+	return &Lock{file: file}, nil
+}
+
+// File returns the open file that holds the lock. A child process that inherits it keeps the lock for as long as it lives.
+func (l *Lock) File() *os.File { return l.file }
+
+// Close gives the lock up, unless a child that inherited it still lives.
+func (l *Lock) Close() error { return l.file.Close() }
+
+func (d Dir) openLock(service string) (*os.File, error) {
+	dir := filepath.Join(string(d), "locks")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(filepath.Join(dir, service+".lock"), os.O_RDWR|os.O_CREATE, 0o600)
+}
+
+// flock returns EWOULDBLOCK if the file was still locked at the end of the wait.
+func flock(ctx context.Context, file *os.File, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
+}
+
+func writeOwner(file *os.File, owner Owner) error {
+	text, err := json.Marshal(owner)
+	if err != nil {
+		return err
+	}
+	if err := file.Truncate(0); err != nil {
+		return err
+	}
+	_, err = file.WriteAt(append(text, '\n'), 0)
+	return err
+}
+
+// readOwner may meet a file that is just being written; then only the service is known.
+func readOwner(file *os.File, service string) Owner {
+	text := make([]byte, 4096)
+	n, _ := file.ReadAt(text, 0)
+	var owner Owner
+	if json.Unmarshal(text[:n], &owner) != nil {
+		return Owner{Service: service}
+	}
+	return owner
+}
+
+// closeFile closes a file from which nothing more is wanted, so that an error means nothing either.
+func closeFile(file *os.File) { _ = file.Close() }

@@ -1,0 +1,86 @@
+// Package state holds what is: the readings that Refresh takes through the providers, and what an attempt keeps on this host, its lock and
+// its log. What is deployed is never kept here; the servers say that.
+package state
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"launchpad.net/cdplan/providers"
+	"launchpad.net/cdplan/providers/resource"
+)
+
+// Readings holds what was read, by address.
+type Readings map[resource.Addr]resource.Reading
+
+// Refresh reads everything that is wanted, each type with one call and all types at once. It returns when all of them have answered; the
+// context bounds how long that may take. Everything wanted has a reading afterwards, if only one that says why there is none.
+func Refresh(ctx context.Context, types map[string]providers.Resource, want []resource.Wanted) Readings {
+	var (
+		mu       sync.Mutex
+		wg       sync.WaitGroup
+		readings = make(Readings, len(want))
+	)
+	for typ, wanted := range byType(want) {
+		wg.Go(func() {
+			read := readType(ctx, types[typ], wanted)
+			mu.Lock()
+			defer mu.Unlock()
+			for i, w := range wanted {
+				readings[w.Addr] = read[i]
+			}
+		})
+	}
+	wg.Wait()
+	return readings
+}
+
+func byType(want []resource.Wanted) map[string][]resource.Wanted {
+	groups := map[string][]resource.Wanted{}
+	for _, w := range want {
+		groups[w.Addr.Type] = append(groups[w.Addr.Type], w)
+	}
+	return groups
+}
+
+func readType(ctx context.Context, typ providers.Resource, want []resource.Wanted) []resource.Reading {
+	var read []resource.Reading
+	if typ != nil {
+		read = typ.Read(ctx, want)
+	}
+	for i := len(read); i < len(want); i++ {
+		read = append(read, resource.Reading{Addr: want[i].Addr, Err: errors.New("no provider answered for this resource")})
+	}
+	return read
+}
+
+// Histories asks for the history of every span, each type with one call and all types at once. A type that has no history to tell is
+// left out of the answer.
+func Histories(ctx context.Context, types map[string]providers.Resource, spans []resource.Span) map[resource.Addr]resource.History {
+	groups := map[string][]resource.Span{}
+	for _, span := range spans {
+		groups[span.Addr.Type] = append(groups[span.Addr.Type], span)
+	}
+	var (
+		mu        sync.Mutex
+		wg        sync.WaitGroup
+		histories = make(map[resource.Addr]resource.History, len(spans))
+	)
+	for typ, group := range groups {
+		historian, ok := types[typ].(providers.Historian)
+		if !ok {
+			continue
+		}
+		wg.Go(func() {
+			told := historian.History(ctx, group)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, history := range told {
+				histories[history.Addr] = history
+			}
+		})
+	}
+	wg.Wait()
+	return histories
+}
