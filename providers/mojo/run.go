@@ -71,22 +71,21 @@ func (r *runner) deadline(d deploy) (time.Duration, error) {
 func (r *runner) argv(service string, d deploy) ([]string, error) {
 	values := map[string]string{"service": service, "spec": d.Spec, "project": d.Project, "series": d.Series, "stage": d.Stage,
 		"workspace": d.Workspace, "manifest": d.Manifest}
+	var pairs, empty []string
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if strings.HasPrefix(values[name], "-") {
+			return nil, fmt.Errorf("cannot run mojo: the %s %q looks like an option", name, values[name])
+		}
+		pairs = append(pairs, "{"+name+"}", values[name])
+		if values[name] == "" {
+			empty = append(empty, "{"+name+"}")
+		}
+	}
+	fill := strings.NewReplacer(pairs...)
 	var argv []string
 	for _, element := range r.command {
-		filled, keep := element, true
-		for name, value := range values {
-			placeholder := "{" + name + "}"
-			if !strings.Contains(element, placeholder) {
-				continue
-			}
-			if strings.HasPrefix(value, "-") {
-				return nil, fmt.Errorf("cannot run mojo: the %s %q looks like an option", name, value)
-			}
-			keep = keep && value != ""
-			filled = strings.ReplaceAll(filled, placeholder, value)
-		}
-		if keep {
-			argv = append(argv, filled)
+		if !slices.ContainsFunc(empty, func(placeholder string) bool { return strings.Contains(element, placeholder) }) {
+			argv = append(argv, fill.Replace(element))
 		}
 	}
 	return argv, nil
@@ -172,6 +171,9 @@ func tail(path string, secrets map[string]string) []string {
 	text := make([]byte, min(info.Size(), tailBytes))
 	n, _ := file.ReadAt(text, info.Size()-int64(len(text)))
 	lines := strings.Split(strings.TrimRight(mask(string(text[:n]), secrets), "\n"), "\n")
+	if info.Size() > tailBytes {
+		lines = lines[1:] // cut, and perhaps in the middle of a secret
+	}
 	return lines[max(0, len(lines)-tailLines):]
 }
 

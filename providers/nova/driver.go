@@ -1,0 +1,95 @@
+// Package nova keeps the stamp: the metadata on the servers of a service that says which revision of every branch they run. It reads all
+// servers of a region with one list and writes the stamp of a server with one request. It never touches a key that is not its own.
+package nova
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"launchpad.net/cdplan/providers"
+	"launchpad.net/cdplan/providers/resource"
+)
+
+const (
+	defaultPrefix = "cd."
+	defaultSettle = 10 * time.Minute
+)
+
+// Driver describes the provider.
+func Driver() providers.Driver {
+	return providers.Driver{
+		Name: "nova",
+		Config: resource.Schema{
+			Doc: "The OpenStack cloud whose servers run the services.",
+			Attrs: map[string]resource.Attr{
+				"cloud": {Type: cty.String, Public: true, Doc: "The cloud's name in clouds.yaml. The default is $OS_CLOUD, and without that the " +
+					"other OS_* variables."},
+				"regions": {Type: cty.List(cty.String), Public: true, Doc: "The regions to look for servers in. The default is the cloud's own region."},
+				"prefix":  {Type: cty.String, Public: true, Doc: "What every metadata key of the stamp begins with. The default is \"cd.\"."},
+				"settle": {Type: cty.String, Public: true, Doc: "How long to wait, after a deploy, until nova lets new servers be stamped: a duration. " +
+					"The default is 10m."},
+			},
+		},
+		Types: map[string]resource.Schema{"nova_stamp": stampSchema()},
+		Open:  open,
+	}
+}
+
+func stampSchema() resource.Schema {
+	return resource.Schema{
+		Doc:  "The record, on every server of a service, of what was deployed there.",
+		Role: resource.Record,
+		Attrs: map[string]resource.Attr{
+			"service": {Type: cty.String, Required: true, Public: true, Doc: "The service's name."},
+			"servers": {Type: cty.String, Public: true, Doc: "Which servers are the service's: a glob of their names, such as juju-web-machine-*, " +
+				"or metadata.KEY = VALUE. The default is those whose stamp names the service."},
+			resource.Revisions: {Type: cty.Map(resource.RevisionType), Trigger: true, Public: true, Computed: true,
+				Doc: "The revision of every branch that is deployed."},
+			"hash": {Type: cty.String, Computed: true, Public: true, Doc: "The one hash of all the revisions."},
+			"at":   {Type: cty.String, Computed: true, Public: true, Doc: "When the deploy began, UTC, RFC 3339."},
+			"run":  {Type: cty.String, Computed: true, Public: true, Doc: "The name of the run that deployed."},
+		},
+	}
+}
+
+type settings struct {
+	Cloud   string   `cty:"cloud"`
+	Regions []string `cty:"regions"`
+	Prefix  string   `cty:"prefix"`
+	Settle  string   `cty:"settle"`
+}
+
+func open(_ context.Context, config cty.Value) (providers.Provider, error) {
+	p := &provider{prefix: defaultPrefix, settle: defaultSettle, claims: map[string]selector{}}
+	var s settings
+	if err := resource.Decode(config, &s); err != nil {
+		return nil, err
+	}
+	p.cloud.name, p.cloud.regions = s.Cloud, s.Regions
+	if s.Prefix != "" {
+		p.prefix = s.Prefix
+	}
+	if s.Settle != "" {
+		settle, err := time.ParseDuration(s.Settle)
+		if err != nil || settle < 0 {
+			return nil, fmt.Errorf("the nova provider's settle time must be a duration such as \"10m\", not %q", s.Settle)
+		}
+		p.settle = settle
+	}
+	if err := checkKey(p.prefix); err != nil {
+		return nil, fmt.Errorf("the nova provider's prefix cannot be used: %w", err)
+	}
+	return p, nil
+}
+
+// Resource returns the stamp, the provider's only type.
+func (p *provider) Resource(string) providers.Resource { return p }
+
+// Close closes idle connections.
+func (p *provider) Close() error {
+	p.cloud.close()
+	return nil
+}

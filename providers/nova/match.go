@@ -1,0 +1,94 @@
+package nova
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// selector says which servers a service claims. The zero selector claims those whose stamp names the service.
+type selector struct {
+	glob       string // of the name
+	key, value string // of the metadata
+}
+
+// parseSelector reads "GLOB" or "metadata.KEY = VALUE"; an empty text is the zero selector.
+func parseSelector(text string) (selector, error) {
+	if rest, ok := strings.CutPrefix(text, "metadata."); ok {
+		key, value, ok := strings.Cut(rest, "=")
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+		if !ok || key == "" || value == "" {
+			return selector{}, fmt.Errorf("%q is not of the form metadata.KEY = VALUE", text)
+		}
+		return selector{key: key, value: value}, nil
+	}
+	if _, err := path.Match(text, ""); err != nil {
+		return selector{}, fmt.Errorf("%q is not a pattern of server names: * stands for any text, ? for one character, [a-z] for one of a range", text)
+	}
+	return selector{glob: text}, nil
+}
+
+// fleet says which servers each service claims, and which services claim each server.
+type fleet struct {
+	servers   map[string][]*server // by service, ordered by name, then id
+	claimants map[string][]string  // by server id, sorted
+}
+
+// match applies every claim to the servers, which are ordered by name.
+func (p *provider) match(servers []*server) fleet {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	index := newIndex(servers)
+	found := fleet{servers: map[string][]*server{}, claimants: map[string][]string{}}
+	for _, service := range slices.Sorted(maps.Keys(p.claims)) {
+		claim := p.claims[service]
+		if claim == (selector{}) {
+			claim = selector{key: p.prefix + "service", value: service}
+		}
+		claimed := index.find(claim)
+		found.servers[service] = claimed
+		for _, s := range claimed {
+			found.claimants[s.ID] = append(found.claimants[s.ID], service)
+		}
+	}
+	return found
+}
+
+// index finds servers without trying each selector on each of them: by the literal beginning of a glob, or by a metadata item.
+type index struct {
+	byName []*server
+	byItem map[[2]string][]*server
+}
+
+func newIndex(servers []*server) index {
+	items := map[[2]string][]*server{}
+	for _, s := range servers {
+		for key, value := range s.Metadata {
+			items[[2]string{key, value}] = append(items[[2]string{key, value}], s)
+		}
+	}
+	return index{byName: servers, byItem: items}
+}
+
+func (x index) find(claim selector) []*server {
+	if claim.key != "" {
+		return x.byItem[[2]string{claim.key, claim.value}]
+	}
+	prefix := claim.glob
+	if i := strings.IndexAny(prefix, `*?[\`); i >= 0 {
+		prefix = prefix[:i]
+	}
+	first, _ := slices.BinarySearchFunc(x.byName, prefix, func(s *server, prefix string) int { return strings.Compare(s.Name, prefix) })
+	var found []*server
+	for _, s := range x.byName[first:] {
+		if !strings.HasPrefix(s.Name, prefix) {
+			break
+		}
+		if ok, _ := path.Match(claim.glob, s.Name); ok {
+			found = append(found, s)
+		}
+	}
+	return found
+}

@@ -1,0 +1,154 @@
+package nova
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"launchpad.net/cdplan/providers/resource"
+)
+
+// The stamp is a set of metadata items. After the prefix their keys are "service", "rev.LABEL" with the value "REVNO ID", "hash", "at" and
+// "run". Without "hash" there is no stamp.
+const revisionKey = "rev."
+
+// stampItems returns the items of the stamp of a run.
+func (p *provider) stampItems(step resource.Step) (map[string]string, error) {
+	var stamp wanted
+	if err := resource.Decode(step.Want, &stamp); err != nil {
+		return nil, err
+	}
+	items := map[string]string{
+		p.prefix + "service": stamp.Service,
+		p.prefix + "hash":    resource.Hash(stamp.Revisions),
+		p.prefix + "at":      step.At.UTC().Format(time.RFC3339),
+		p.prefix + "run":     step.Run,
+	}
+	for label, revision := range stamp.Revisions {
+		items[p.prefix+revisionKey+label] = revision.String()
+	}
+	for key, value := range items {
+		if err := checkItem(key, value); err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
+}
+
+// Lines returns the items as "key=value", sorted.
+func (p *provider) Lines(step resource.Step) ([]string, error) {
+	items, err := p.stampItems(step)
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]string, 0, len(items))
+	for key, value := range items {
+		lines = append(lines, key+"="+value)
+	}
+	slices.Sort(lines)
+	return lines, nil
+}
+
+// readStamp returns what the metadata of a server says about the service: cty.NilVal if it carries no stamp of it, and an error beside the
+// object if the stamp contradicts itself.
+func readStamp(prefix, service string, metadata map[string]string) (resource.Object, error) {
+	if metadata[prefix+"service"] != service || metadata[prefix+"hash"] == "" {
+		return cty.NilVal, nil
+	}
+	revisions, err := readRevisions(prefix+revisionKey, metadata)
+	object := stampObject(prefix, metadata, revisions)
+	if hash := resource.Hash(revisions); err == nil && hash != metadata[prefix+"hash"] {
+		err = fmt.Errorf("%shash is %s, the revisions beside it give %s", prefix, metadata[prefix+"hash"], hash)
+	}
+	return object, err
+}
+
+func readRevisions(prefix string, metadata map[string]string) (map[string]resource.Revision, error) {
+	revisions := map[string]resource.Revision{}
+	var err error
+	for key, value := range metadata {
+		label, ok := strings.CutPrefix(key, prefix)
+		if !ok {
+			continue
+		}
+		revno, id, ok := strings.Cut(value, " ")
+		if !ok {
+			err = fmt.Errorf("%s is not of the form \"REVNO REVISION-ID\"", key)
+		}
+		revisions[label] = resource.Revision{Revno: revno, ID: id}
+	}
+	return revisions, err
+}
+
+func stampObject(prefix string, metadata map[string]string, revisions map[string]resource.Revision) resource.Object {
+	values := cty.MapValEmpty(resource.RevisionType)
+	if len(revisions) > 0 {
+		elements := make(map[string]cty.Value, len(revisions))
+		for label, revision := range revisions {
+			elements[label] = cty.ObjectVal(map[string]cty.Value{"revno": cty.StringVal(revision.Revno), "id": cty.StringVal(revision.ID)})
+		}
+		values = cty.MapVal(elements)
+	}
+	text := func(key string) cty.Value { return cty.StringVal(metadata[prefix+key]) }
+	return cty.ObjectVal(map[string]cty.Value{
+		"service": text("service"), "servers": cty.NullVal(cty.String), resource.Revisions: values,
+		"hash": text("hash"), "at": text("at"), "run": text("run"),
+	})
+}
+
+// ghosts returns the keys of branches that the stamp no longer names, sorted.
+func ghosts(prefix string, metadata, items map[string]string) []string {
+	var keys []string
+	for key := range metadata {
+		if _, wanted := items[key]; !wanted && strings.HasPrefix(key, prefix+revisionKey) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// twin returns a key of somebody else's that nova would delete along with ours: its database takes keys for the same that differ in case or
+// in blanks at the end.
+func twin(metadata map[string]string, ours string) string {
+	fold := func(key string) string { return strings.ToLower(strings.TrimRight(key, " ")) }
+	for _, key := range slices.Sorted(maps.Keys(metadata)) {
+		if key != ours && fold(key) == fold(ours) {
+			return key
+		}
+	}
+	return ""
+}
+
+// What nova accepts. A key that ends in a newline passes its own check and is refused here.
+var keyPattern = regexp.MustCompile(`^[a-zA-Z0-9\-_:. ]{1,255}\z`)
+
+func checkKey(key string) error {
+	if !keyPattern.MatchString(key) {
+		return fmt.Errorf("nova does not take %q as a key: it must be 1 to 255 letters, digits, blanks or any of - _ : .", key)
+	}
+	return nil
+}
+
+// checkItem refuses what nova would refuse, and what its database cannot hold.
+func checkItem(key, value string) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	if !utf8.ValidString(value) {
+		return fmt.Errorf("the value for %s is not UTF-8", key)
+	}
+	if utf8.RuneCountInString(value) > 255 {
+		return fmt.Errorf("the value for %s is longer than the 255 characters that nova takes", key)
+	}
+	if strings.ContainsFunc(value, func(r rune) bool { return r > 0xFFFF }) {
+		return fmt.Errorf("the value for %s has a character beyond U+FFFF, which nova cannot store", key)
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package nova
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	"golang.org/x/sync/errgroup"
+
+	"launchpad.net/cdplan/providers/resource"
+)
+
+const (
+	writers    = 8               // servers stamped at a time
+	rewrites   = 3               // times that a stamp is written before its loss is an error
+	settleTick = 2 * time.Second // between two looks at a server that is being built
+)
+
+// Apply writes the stamp on all servers that the service has by now. A server that nova does not let be written yet is waited for; one that is
+// gone by then does not count. It is a success only if every server carries the stamp.
+func (p *provider) Apply(ctx context.Context, step resource.Step, events func(resource.Event)) (resource.Object, error) {
+	items, err := p.stampItems(step)
+	if err != nil {
+		return step.Want, err
+	}
+	targets, err := p.targets(ctx, step)
+	if err != nil {
+		return step.Want, err
+	}
+	events(resource.Event{Addr: step.Addr, Text: fmt.Sprintf("stamping %s", count(len(targets)))})
+	settled, cancel := context.WithTimeout(ctx, p.settle)
+	defer cancel()
+	written := make([]bool, len(targets))
+	failed := make([]error, len(targets))
+	var group errgroup.Group
+	group.SetLimit(writers)
+	for i, target := range targets {
+		group.Go(func() error {
+			written[i], failed[i] = p.stamp(settled, target, items)
+			return nil
+		})
+	}
+	if err := errors.Join(group.Wait(), errors.Join(failed...)); err != nil {
+		return step.Want, err
+	}
+	for _, ok := range written {
+		if ok {
+			return readStamp(p.prefix, items[p.prefix+"service"], items)
+		}
+	}
+	return step.Want, errors.New("every server of the service was deleted before it could be stamped")
+}
+
+func count(n int) string {
+	if n == 1 {
+		return "1 server"
+	}
+	return fmt.Sprintf("%d servers", n)
+}
+
+// targets returns the servers to stamp.
+func (p *provider) targets(ctx context.Context, step resource.Step) ([]*server, error) {
+	stamp, err := p.claim(resource.Wanted{Addr: step.Addr, Config: step.Want})
+	if err != nil {
+		return nil, err
+	}
+	all, err := p.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	fleet := p.match(all)
+	if _, err := p.copies(fleet, step.Addr, stamp.Service); err != nil {
+		return nil, err
+	}
+	if targets := fleet.servers[stamp.Service]; len(targets) > 0 {
+		return targets, nil
+	}
+	return nil, noServer(stamp, len(all), p.prefix)
+}
+
+func noServer(stamp wanted, all int, prefix string) error {
+	rule := fmt.Sprintf("[nova] servers is not set, and no server carries %sservice = %s", prefix, stamp.Service)
+	if stamp.Servers != "" {
+		rule = fmt.Sprintf("[nova] servers = %s matches none", stamp.Servers)
+	}
+	return fmt.Errorf("there is no server to stamp, so nothing would tell that %s is deployed: of %s in the cloud, %s. "+
+		"Set servers under [nova] in its config.ini to a glob of their names, such as juju-%s-machine-*, or to metadata.KEY = VALUE",
+		stamp.Service, count(all), rule, stamp.Service)
+}
+
+// stamp writes the items on one server until reading them back shows them all, and no ghost beside them. It says false for a server that is
+// gone.
+func (p *provider) stamp(ctx context.Context, s *server, items map[string]string) (bool, error) {
+	metadata := s.Metadata
+	for range rewrites {
+		err := p.write(ctx, s, metadata, items)
+		if err == nil {
+			metadata, err = servers.Metadata(ctx, s.region.client, s.ID).Extract()
+		}
+		if hasCode(err, http.StatusNotFound) {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("cannot stamp server %s (%s): %w", s.Name, s.ID, plain(err))
+		}
+		if carries(metadata, items) && len(ghosts(p.prefix, metadata, items)) == 0 {
+			return true, nil
+		}
+	}
+	return false, fmt.Errorf("cannot stamp server %s (%s): somebody else writes its metadata, and what cdplan wrote was lost %d times",
+		s.Name, s.ID, rewrites)
+}
+
+// write removes the ghosts, then posts all items in one request: nova writes the whole set anew each time, and one request loses less to
+// others than many.
+func (p *provider) write(ctx context.Context, s *server, metadata, items map[string]string) error {
+	for _, key := range ghosts(p.prefix, metadata, items) {
+		if other := twin(metadata, key); other != "" {
+			return fmt.Errorf("nova would remove %q along with %q, which is to go; remove one of them by hand", other, key)
+		}
+		err := whenBuilt(ctx, s, func() error { return servers.DeleteMetadatum(ctx, s.region.client, s.ID, key).ExtractErr() })
+		if err != nil && !hasCode(err, http.StatusNotFound) {
+			return err
+		}
+	}
+	return whenBuilt(ctx, s, func() error {
+		_, err := servers.UpdateMetadata(ctx, s.region.client, s.ID, servers.MetadataOpts(items)).Extract()
+		return err
+	})
+}
+
+// whenBuilt repeats the request for as long as nova refuses it because the server is still being built. In any other state in which nova
+// refuses, waiting does not help.
+func whenBuilt(ctx context.Context, s *server, request func() error) error {
+	for {
+		err := request()
+		if !hasCode(err, http.StatusConflict) {
+			return err
+		}
+		now, getErr := servers.Get(ctx, s.region.client, s.ID).Extract()
+		if getErr != nil {
+			return getErr
+		}
+		if now.Status != "BUILD" && now.Status != "ACTIVE" || now.Status == "ACTIVE" && s.Status == "ACTIVE" {
+			return fmt.Errorf("its status is %s: %w", now.Status, plain(err))
+		}
+		s.Status = now.Status
+		if !sleep(ctx, settleTick) {
+			return fmt.Errorf("its status is still %s: %w", now.Status, plain(err))
+		}
+	}
+}
+
+// sleep says false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+func carries(metadata, items map[string]string) bool {
+	merged := maps.Clone(metadata)
+	maps.Copy(merged, items)
+	return maps.Equal(merged, metadata)
+}
