@@ -1,0 +1,144 @@
+package bzr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"launchpad.net/cdplan/providers/resource"
+)
+
+// branch is a bzr_branch as it is declared.
+type branch struct {
+	Location string             `cty:"location"`
+	TreeFile string             `cty:"tree_file"`
+	TreeSHA1 string             `cty:"tree_sha1"`
+	Revision *resource.Revision `cty:"revision"`
+}
+
+// answer is what was found of a branch.
+type answer struct {
+	revision resource.Revision
+	err      error // a *fault if the declaration has to be mended
+}
+
+// branches is the resource type bzr_branch.
+type branches struct {
+	*provider
+}
+
+// Read returns each branch with its revision. What is asked several times is looked up once.
+func (b branches) Read(ctx context.Context, want []resource.Wanted) []resource.Reading {
+	readings := make([]resource.Reading, len(want))
+	askers := make(map[branch][]int) // indices of want
+	var distinct []branch
+	for i, w := range want {
+		var declared branch
+		if err := resource.Decode(w.Config, &declared); err != nil {
+			readings[i] = resource.Reading{Addr: w.Addr, Err: err}
+			continue
+		}
+		declared.Revision = nil
+		if askers[declared] == nil {
+			distinct = append(distinct, declared)
+		}
+		askers[declared] = append(askers[declared], i)
+	}
+	forEach(len(distinct), b.parallelism, func(i int) {
+		found := b.look(ctx, distinct[i])
+		for _, asker := range askers[distinct[i]] {
+			readings[asker] = reading(want[asker], found)
+		}
+	})
+	return readings
+}
+
+// look finds the revision of one branch.
+func (b branches) look(ctx context.Context, declared branch) answer {
+	at, err := parseLocation(declared.Location)
+	if err != nil {
+		return answer{err: err}
+	}
+	if err := ctx.Err(); err != nil {
+		return answer{err: failedLook(at, context.Cause(ctx))}
+	}
+	var found answer
+	if declared.TreeFile == "" {
+		found.revision, found.err = b.tip(ctx, at)
+	} else {
+		found.revision, found.err = b.committedTip(ctx, at, checkout{at.path, declared.TreeFile, declared.TreeSHA1})
+	}
+	found.err = failedLook(at, found.err)
+	return found
+}
+
+// failedLook says in err, unless it is a fault, what could not be done.
+func failedLook(at location, err error) error {
+	var f *fault
+	if err == nil || errors.As(err, &f) {
+		return err
+	}
+	return fmt.Errorf("cannot read the tip of %s: %w", at, err)
+}
+
+func reading(w resource.Wanted, found answer) resource.Reading {
+	var f *fault
+	if errors.As(found.err, &f) {
+		return resource.Reading{Addr: w.Addr, Err: &resource.AttrError{Addr: w.Addr, Attr: "location", Summary: f.summary, Detail: f.detail}}
+	}
+	if found.err != nil {
+		return resource.Reading{Addr: w.Addr, Err: found.err}
+	}
+	attrs := w.Config.AsValueMap()
+	attrs["revision"] = cty.ObjectVal(map[string]cty.Value{
+		"revno": cty.StringVal(found.revision.Revno),
+		"id":    cty.StringVal(found.revision.ID),
+	})
+	return resource.Reading{Addr: w.Addr, Object: cty.ObjectVal(attrs)}
+}
+
+// History returns the logs between revisions, each asked of a process of its own.
+func (b branches) History(ctx context.Context, spans []resource.Span) []resource.History {
+	histories := make([]resource.History, len(spans))
+	forEach(len(spans), maxProcesses, func(i int) {
+		histories[i] = b.history(ctx, spans[i])
+	})
+	return histories
+}
+
+func (b branches) history(ctx context.Context, span resource.Span) resource.History {
+	answer := resource.History{Addr: span.Addr}
+	var declared branch
+	if answer.Err = resource.Decode(span.Config, &declared); answer.Err != nil {
+		return answer
+	}
+	at, err := parseLocation(declared.Location)
+	if err == nil {
+		answer.Commits, answer.Rewritten, err = b.log(ctx, at.unpinned(), span.From.ID, span.To.ID)
+	}
+	if err != nil {
+		answer.Err = fmt.Errorf("cannot read the log of %s: %w", redact(declared.Location), err)
+	}
+	return answer
+}
+
+// forEach calls f for 0 to n-1, at most limit at a time, and returns when all calls have.
+func forEach(n, limit int, f func(i int)) {
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range min(n, limit) {
+		wg.Go(func() {
+			for i := range next {
+				f(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+}

@@ -1,0 +1,231 @@
+package bzr
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+	"unicode"
+)
+
+const (
+	maxOutput = 16 << 20
+	maxErrors = 64 << 10
+	maxLine   = 300
+
+	// drain is how long output is waited for after brz has ended, for something that it left behind may hold the pipes open.
+	drain = 2 * time.Second
+)
+
+// program runs brz. Its methods may be called at the same time.
+type program struct {
+	timeout time.Duration
+	slots   chan struct{} // one place for every process that may run
+	find    func() (string, error)
+
+	mu   sync.Mutex
+	home string // an empty directory, once it was needed
+}
+
+// newProgram returns the program at path, or, if that is empty, the brz or bzr that is on PATH when it is first needed.
+func newProgram(path string, timeout time.Duration, processes int) *program {
+	find := sync.OnceValues(func() (string, error) { return findProgram(path) })
+	return &program{timeout: timeout, slots: make(chan struct{}, processes), find: find}
+}
+
+func findProgram(path string) (string, error) {
+	names := []string{"brz", "bzr"}
+	if path != "" {
+		names = []string{path}
+	}
+	for _, name := range names {
+		if found, err := exec.LookPath(name); err == nil {
+			return filepath.Abs(found)
+		}
+	}
+	return "", fmt.Errorf("%s is not installed; install it with: apt-get install brz", names[0])
+}
+
+// name returns how a person would call the program.
+func (p *program) name() string {
+	path, err := p.find()
+	if err != nil {
+		return "brz"
+	}
+	return filepath.Base(path)
+}
+
+// close removes the empty home directory.
+func (p *program) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.home == "" {
+		return nil
+	}
+	home := p.home
+	p.home = ""
+	return os.RemoveAll(home)
+}
+
+func (p *program) emptyHome() (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.home != "" {
+		return p.home, nil
+	}
+	home, err := os.MkdirTemp("", "cdplan-bzr-")
+	if err != nil {
+		return "", fmt.Errorf("cannot make a home for brz: %w", err)
+	}
+	p.home = home
+	return home, nil
+}
+
+// failed is the error of a brz that ran and said no.
+type failed struct {
+	status int    // exit status; -1 if a signal ended it
+	line   string // the last line it wrote to stderr, fit to be shown
+}
+
+func (f *failed) Error() string {
+	if f.line == "" {
+		return fmt.Sprintf("brz ended with status %d and said nothing", f.status)
+	}
+	return f.line
+}
+
+// run runs brz on the branch at the location and returns what it wrote to stdout. It waits for a free place first; the deadline counts
+// from then on. A brz that said no gives a *failed.
+func (p *program) run(ctx context.Context, at location, args ...string) ([]byte, error) {
+	path, err := p.find()
+	if err != nil {
+		return nil, err
+	}
+	env, err := p.environ(at)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, p.timeout, fmt.Errorf("no answer within %s", p.timeout))
+	defer cancel()
+	return runGroup(ctx, env, path, append(globalOptions(at), args...))
+}
+
+// globalOptions are the options before the command. Names on Launchpad are the business of a plugin.
+func globalOptions(at location) []string {
+	if at.launchpad() {
+		return []string{"--no-aliases"}
+	}
+	return []string{"--no-plugins", "--no-aliases"}
+}
+
+// environ returns our own environment without what would change brz's answers or have it ask questions.
+func (p *program) environ(at location) ([]string, error) {
+	env := slices.DeleteFunc(os.Environ(), func(entry string) bool { return !at.personal() && foreign(entry) || localised(entry) })
+	env = append(env, "LC_ALL=C.UTF-8", "BRZ_LOG=/dev/null", "BRZ_PROGRESS_BAR=none", "SSH_ASKPASS_REQUIRE=never")
+	if at.personal() {
+		return env, nil
+	}
+	home, err := p.emptyHome()
+	return append(env, "BRZ_HOME="+home, "BZR_HOME="+home), err
+}
+
+// localised says that the entry would have brz speak another language, which LC_ALL alone does not prevent.
+func localised(entry string) bool { return strings.HasPrefix(entry, "LANGUAGE=") }
+
+func foreign(entry string) bool {
+	return strings.HasPrefix(entry, "BRZ_") || strings.HasPrefix(entry, "BZR_")
+}
+
+// runGroup runs a program in a session of its own, without a terminal that could be asked for a password, and kills all of it when ctx
+// is done. There is no shell in between and stdin is empty.
+func runGroup(ctx context.Context, env []string, path string, args []string) ([]byte, error) {
+	stdout, stderr := &head{limit: maxOutput}, &tail{limit: maxErrors}
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = "/", env, stdout, stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = drain
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case stdout.full:
+		return nil, errors.New("brz writes too much")
+	case err == nil || errors.Is(err, exec.ErrWaitDelay):
+		return stdout.data.Bytes(), nil
+	case errors.As(err, &exit):
+		return nil, &failed{exit.ExitCode(), lastLine(stderr.data)}
+	}
+	return nil, fmt.Errorf("cannot run brz: %w", err)
+}
+
+// lastLine returns the last line of what brz wrote to stderr, without control characters, passwords and brz's own prefix. Of a crash it is
+// the line that names the error; a page about reporting it follows.
+func lastLine(stderr []byte) string {
+	text := strings.TrimSpace(string(stderr))
+	line := text[strings.LastIndexByte(text, '\n')+1:]
+	if _, after, found := cutLast("\n"+text, "\nbrz: ERROR: "); found {
+		line, _, _ = strings.Cut(after, "\n")
+	}
+	line = redact(clean(line))
+	if runes := []rune(line); len(runes) > maxLine {
+		line = string(runes[:maxLine])
+	}
+	return line
+}
+
+// clean returns text without control characters, line separators and marks that turn the direction of writing.
+func clean(text string) string {
+	visible := func(r rune) rune {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
+			return -1
+		}
+		return r
+	}
+	return strings.TrimSpace(strings.Map(visible, strings.ToValidUTF8(text, "\uFFFD")))
+}
+
+// head keeps what is written to it up to a limit, and refuses more.
+type head struct {
+	data  bytes.Buffer
+	limit int
+	full  bool
+}
+
+func (h *head) Write(p []byte) (int, error) {
+	if h.data.Len()+len(p) > h.limit {
+		h.full = true
+		return 0, io.ErrShortBuffer
+	}
+	return h.data.Write(p)
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	data  []byte
+	limit int
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.data = append(t.data, p...)
+	if over := len(t.data) - t.limit; over > 0 {
+		t.data = slices.Delete(t.data, 0, over)
+	}
+	return len(p), nil
+}

@@ -1,0 +1,116 @@
+// Package bzr reads branches of Bazaar, and of Breezy after it: their tips, the revisions that pins name, and the log between two
+// revisions. It never writes. What lies on the local disk is read as files, a few microseconds a branch; everything else is asked of
+// brz, one process a branch.
+package bzr
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"launchpad.net/cdplan/providers"
+	"launchpad.net/cdplan/providers/resource"
+)
+
+const (
+	branchType = "bzr_branch"
+
+	defaultTimeout     = 30 * time.Second
+	defaultParallelism = 8
+	maxProcesses       = 4
+)
+
+// Driver describes the provider "bzr" and its one resource type, bzr_branch.
+func Driver() providers.Driver {
+	return providers.Driver{
+		Name:   "bzr",
+		Config: configSchema(),
+		Types:  map[string]resource.Schema{branchType: branchSchema()},
+		Open:   open,
+	}
+}
+
+func configSchema() resource.Schema {
+	return resource.Schema{
+		Doc: "How Bazaar branches are read.",
+		Attrs: map[string]resource.Attr{
+			"command": {Type: cty.String, Public: true,
+				Doc: "Path of brz or bzr; by default the first of the two that is found on PATH."},
+			"timeout": {Type: cty.String, Public: true,
+				Doc: `How long one look-up may take, such as "30s", which is the default.`},
+			"parallelism": {Type: cty.Number, Public: true,
+				Doc: "How many branches are read at a time, 8 by default; never more than 4 of them by a process."},
+		},
+	}
+}
+
+func branchSchema() resource.Schema {
+	return resource.Schema{
+		Doc:  "The tip of a Bazaar branch, or the revision that a pin names.",
+		Role: resource.Source,
+		Attrs: map[string]resource.Attr{
+			"location": {Type: cty.String, Required: true, Public: true,
+				Doc: "An absolute path or a URL, followed by ;revno=N to pin a revision."},
+			"tree_file": {Type: cty.String, Public: true,
+				Doc: "A file that must be committed, unmodified and at the tip in the working tree at the location."},
+			"tree_sha1": {Type: cty.String,
+				Doc: "Hex SHA-1 of the bytes that were read from tree_file."},
+			"revision": {Type: resource.RevisionType, Trigger: true, Public: true, Computed: true,
+				Doc: "The revision that the branch is at."},
+		},
+	}
+}
+
+// settings is the provider's block.
+type settings struct {
+	Command     string `cty:"command"`
+	Timeout     string `cty:"timeout"`
+	Parallelism int    `cty:"parallelism"`
+}
+
+func open(_ context.Context, config cty.Value) (providers.Provider, error) {
+	var s settings
+	if err := resource.Decode(config, &s); err != nil {
+		return nil, fmt.Errorf("cannot understand the settings of provider bzr: %w", err)
+	}
+	timeout, err := duration(s.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	if s.Parallelism < 0 {
+		return nil, settingError("parallelism", "Invalid number", `The key "parallelism" must be a whole number from 1 on.`)
+	}
+	if s.Parallelism == 0 {
+		s.Parallelism = defaultParallelism
+	}
+	return &provider{parallelism: s.Parallelism, brz: newProgram(s.Command, timeout, min(s.Parallelism, maxProcesses))}, nil
+}
+
+func duration(text string) (time.Duration, error) {
+	if text == "" {
+		return defaultTimeout, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, settingError("timeout", "Invalid duration", `The key "timeout" must be a duration such as "30s".`)
+	}
+	return d, nil
+}
+
+func settingError(attr, summary, detail string) error {
+	return &resource.AttrError{Attr: attr, Summary: summary, Detail: detail}
+}
+
+// provider is the opened driver. Its methods may be called at the same time.
+type provider struct {
+	parallelism int
+	brz         *program
+}
+
+// Resource returns the branches, the one type there is.
+func (p *provider) Resource(string) providers.Resource { return branches{p} }
+
+// Close removes the empty home directory that brz was given, if it ever ran.
+func (p *provider) Close() error { return p.brz.close() }

@@ -1,0 +1,217 @@
+package bzr
+
+import (
+	"fmt"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	accepted = "A location is an absolute path such as /srv/branches/app, or a URL that begins with file://, bzr://, bzr+ssh://, sftp://, " +
+		"http://, https:// or lp:."
+	optionsHelp = "The one option that may follow the last semicolon of a location is revno, as in ;revno=41 or ;revno=41.2.1."
+)
+
+// fault is something about the declared location that a person has to mend. It becomes a resource.AttrError once it is known which
+// resources were declared with it.
+type fault struct {
+	summary string
+	detail  string
+}
+
+func (f *fault) Error() string { return f.detail }
+
+// location says where a branch is, and which of its revisions is meant.
+type location struct {
+	path   string // absolute; empty for a remote location
+	name   string // of a colocated branch in the directory path; empty for its default branch
+	remote string // URL of a remote location, as it was written
+	revno  string // the pin; empty for the tip
+}
+
+// parseLocation understands a location as people write it. Its errors are faults.
+func parseLocation(text string) (location, error) {
+	place, options, pinned := cutLast(text, ";")
+	at, err := parsePlace(place)
+	if err != nil || !pinned {
+		return at, err
+	}
+	at.revno, err = parseOptions(options)
+	return at, err
+}
+
+func parsePlace(text string) (location, error) {
+	switch {
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
+		return location{}, invalid("The location %q holds a control character.", redact(text))
+	case strings.HasPrefix(text, "/"):
+		return location{path: text}, nil
+	case strings.HasPrefix(text, "file://"):
+		return parseFileURL(text)
+	case strings.HasPrefix(text, "lp:"):
+		return parseLaunchpad(text)
+	}
+	return parseURL(text)
+}
+
+func invalid(format string, args ...any) error {
+	return &fault{"Invalid location", fmt.Sprintf(format, args...) + " " + accepted}
+}
+
+// parseFileURL understands file:///PATH and file:///PATH,branch=NAME.
+func parseFileURL(text string) (location, error) {
+	return parseEncoded("", strings.TrimPrefix(strings.TrimPrefix(text, "file://"), "localhost"), text)
+}
+
+// parseEncoded understands a percent-encoded path, perhaps with the name of a colocated branch. A relative one begins at the directory
+// base; where that is empty there are none. The text is the whole location, for errors.
+func parseEncoded(base, encoded, text string) (location, error) {
+	if strings.HasPrefix(encoded, "/") {
+		base = "/"
+	}
+	encoded, name, _ := cutLast(encoded, ",branch=")
+	dir, errDir := url.PathUnescape(encoded)
+	name, errName := url.PathUnescape(name)
+	switch {
+	case base == "":
+		return location{}, invalid("The location %q names another host.", redact(text))
+	case errDir != nil || errName != nil:
+		return location{}, invalid("The location %q is not percent-encoded properly.", redact(text))
+	case !validName(name):
+		return location{}, invalid("The location %q names a branch that cannot be.", redact(text))
+	case !utf8.ValidString(dir+name) || strings.ContainsFunc(dir+name, unicode.IsControl):
+		return location{}, invalid("The location %q holds a control character.", redact(text))
+	}
+	return location{path: path.Join(base, dir), name: name}, nil
+}
+
+// validName says whether name may be that of a colocated branch: a relative path that stays below its start. The empty name is the
+// default branch.
+func validName(name string) bool {
+	return name == "" || path.Clean("/"+name) == "/"+name
+}
+
+func parseLaunchpad(text string) (location, error) {
+	rest := strings.TrimLeft(strings.TrimPrefix(text, "lp:"), "/")
+	if rest == "" || strings.ContainsAny(rest, " \\@") || slices.Contains(strings.Split(rest, "/"), "..") {
+		return location{}, invalid("The location %q is not a branch on Launchpad.", redact(text))
+	}
+	return location{remote: text}, nil
+}
+
+func parseURL(text string) (location, error) {
+	u, err := url.Parse(text)
+	if err != nil || !remoteScheme(u.Scheme) || !strings.Contains(text, "://") || strings.Contains(text, " ") {
+		return location{}, invalid("The location %q cannot be used.", redact(text))
+	}
+	if u.Hostname() == "" || strings.HasPrefix(u.Hostname(), "-") {
+		return location{}, invalid("The location %q names no host.", redact(text))
+	}
+	if strings.HasPrefix(u.User.Username(), "-") {
+		return location{}, invalid("The location %q names no user.", redact(text))
+	}
+	if _, secret := u.User.Password(); secret {
+		return location{}, &fault{"Password in location", fmt.Sprintf("The location %q holds a password, which every process of this host "+
+			"could see. Keep it in Breezy's authentication.conf and leave it out of the location.", redact(text))}
+	}
+	return location{remote: text}, nil
+}
+
+func remoteScheme(scheme string) bool {
+	return slices.Contains([]string{"bzr", "bzr+ssh", "sftp", "http", "https"}, scheme)
+}
+
+// parseOptions returns the revno among the options of a location, "revno=N" so far.
+func parseOptions(text string) (string, error) {
+	revno := ""
+	for option := range strings.SplitSeq(text, ",") {
+		key, value, _ := strings.Cut(strings.TrimSpace(option), "=")
+		if key != "revno" {
+			return "", &fault{"Unknown option", fmt.Sprintf("The location has an option %q. %s", key, optionsHelp)}
+		}
+		if revno != "" || !revnoForm.MatchString(value) {
+			return "", &fault{"Invalid pin", fmt.Sprintf("The location has the pin %q. %s", value, optionsHelp)}
+		}
+		revno = value
+	}
+	return revno, nil
+}
+
+// revnoForm is a revision number: of the main line, or dotted.
+var revnoForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*$`)
+
+// unpinned returns the branch itself.
+func (l location) unpinned() location {
+	l.revno = ""
+	return l
+}
+
+// String returns the branch as people write it, without the pin.
+func (l location) String() string {
+	switch {
+	case l.remote != "":
+		return l.remote
+	case l.name != "":
+		return "file://" + escape(l.path) + ",branch=" + escapeName(l.name)
+	}
+	return l.path
+}
+
+// argument returns the branch as brz is to be given it. It never begins with a dash. A local branch is given as a decorated URL,
+// because brz otherwise opens the working tree, too, and fails while somebody commits.
+func (l location) argument() string {
+	switch {
+	case l.remote != "":
+		return l.remote
+	case l.name != "":
+		return "readonly+file://" + escape(l.path) + ",branch=" + escapeName(l.name)
+	}
+	return "readonly+file://" + escape(l.path)
+}
+
+// personal says that the branch can only be opened with the user's own configuration: names on Launchpad, passwords, ssh programs.
+func (l location) personal() bool {
+	return l.launchpad() || strings.HasPrefix(l.remote, "bzr+ssh:") || strings.HasPrefix(l.remote, "sftp:") ||
+		strings.HasPrefix(l.remote, "https:")
+}
+
+func (l location) launchpad() bool { return strings.HasPrefix(l.remote, "lp:") }
+
+// escape percent-encodes a path for a URL. Commas are encoded, too, since brz reads parameters after them.
+func escape(p string) string {
+	var b strings.Builder
+	for i := range len(p) {
+		c := p[i]
+		if c == '/' || c == '-' || c == '_' || c == '.' || c == '~' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' {
+			b.WriteByte(c)
+			continue
+		}
+		fmt.Fprintf(&b, "%%%02X", c)
+	}
+	return b.String()
+}
+
+func escapeName(name string) string {
+	return strings.ReplaceAll(escape(name), "/", "%2F")
+}
+
+// cutLast slices s around the last sep.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// password matches what may be a password in a URL. It errs on the side of hiding too much.
+var password = regexp.MustCompile(`(://[^:@/\s]*):\S*@`)
+
+// redact hides passwords in the URLs that text holds.
+func redact(text string) string {
+	return password.ReplaceAllString(text, "$1:***@")
+}

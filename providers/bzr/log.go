@@ -1,0 +1,127 @@
+package bzr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"launchpad.net/cdplan/providers/resource"
+)
+
+const (
+	separator  = "------------------------------------------------------------" // begins each record, alone on its line
+	dateLayout = "Mon 2006-01-02 15:04:05 -0700"
+)
+
+// log returns the revisions of the branch after from, up to to, newest first. Rewritten says that from is not an ancestor of to.
+func (p *provider) log(ctx context.Context, at location, from, to string) (commits []resource.Commit, rewritten bool, err error) {
+	if from == to {
+		return nil, false, nil
+	}
+	for _, id := range []string{from, to} {
+		if !validID(id) || id == nullID || strings.Contains(id, "..") {
+			return nil, false, fmt.Errorf("brz cannot be asked for revision %q", id)
+		}
+	}
+	out, err := p.brz.run(ctx, at, "log", "--long", "-n1", "--show-ids", "--timezone=utc", "--authors=all", "--exclude-common-ancestry",
+		"-r", "revid:"+from+"..revid:"+to, at.argument())
+	if gone(err, from) {
+		return nil, true, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	commits, err = parseLog(string(out))
+	return commits, false, err
+}
+
+// gone says that brz found the revision from nowhere before the other end of the range.
+func gone(err error, from string) bool {
+	var no *failed
+	if !errors.As(err, &no) {
+		return false
+	}
+	return strings.HasPrefix(no.line, "Start revision not found in history of end revision") ||
+		strings.HasPrefix(no.line, "Start revision must be older than the end revision") ||
+		strings.HasPrefix(no.line, "Requested revision: 'revid:"+from+"' does not exist")
+}
+
+// parseLog understands what brz log --long -n1 --show-ids prints. Messages are indented, so that nothing in them looks like a record.
+func parseLog(text string) ([]resource.Commit, error) {
+	if text == "" {
+		return nil, nil
+	}
+	records := strings.Split("\n"+text, "\n"+separator+"\n")
+	if records[0] != "" {
+		return nil, fmt.Errorf("cannot understand the log of brz: it begins with %.100q", text)
+	}
+	commits := make([]resource.Commit, 0, len(records)-1)
+	for _, record := range records[1:] {
+		commit, err := parseRecord(record)
+		if err != nil {
+			return nil, err
+		}
+		commits = append(commits, commit)
+	}
+	return commits, nil
+}
+
+func parseRecord(text string) (resource.Commit, error) {
+	header, message, found := strings.Cut("\n"+text, "\nmessage:\n")
+	fields := parseHeader(header)
+	revno, _, _ := strings.Cut(fields["revno"], " ")
+	date, err := time.Parse(dateLayout, fields["timestamp"])
+	if !found || err != nil || !revnoForm.MatchString(revno) || !validID(fields["revision-id"]) {
+		return resource.Commit{}, fmt.Errorf("cannot understand the log of brz: %.300q", text)
+	}
+	author := fields["author"]
+	if author == "" {
+		author = fields["committer"]
+	}
+	return resource.Commit{
+		Revision: resource.Revision{Revno: revno, ID: fields["revision-id"]},
+		Author:   authorName(author),
+		Date:     date.UTC(),
+		Subject:  subject(message),
+	}, nil
+}
+
+// parseHeader returns the lines "key: value" of a record. Of lines with the same key the first counts, and an author must come before the
+// committer: names and nicks can hold line feeds, and what follows those is not brz's.
+func parseHeader(header string) map[string]string {
+	fields := make(map[string]string)
+	for line := range strings.SplitSeq(header, "\n") {
+		key, value, _ := strings.Cut(line, ": ")
+		_, again := fields[key]
+		_, late := fields["committer"]
+		if !again && (key != "author" || !late) {
+			fields[key] = value
+		}
+	}
+	return fields
+}
+
+// address is the second half of "NAME <ADDRESS>".
+var address = regexp.MustCompile(`\s*<[^<>]*>`)
+
+// authorName returns the names without their addresses. Where there is only an address, what comes before its @ is the name.
+func authorName(text string) string {
+	if name := clean(address.ReplaceAllString(text, "")); name != "" && !strings.Contains(name, "@") {
+		return name
+	}
+	mailbox, _, _ := strings.Cut(clean(strings.Trim(text, "<>")), "@")
+	return mailbox
+}
+
+// subject returns the first line of an indented message that is not blank.
+func subject(message string) string {
+	for line := range strings.SplitSeq(message, "\n") {
+		if text := clean(line); text != "" {
+			return text
+		}
+	}
+	return ""
+}
