@@ -68,7 +68,7 @@ func idLine(data []byte, prefix string) (ids []string, rest []byte, ok bool) {
 	return fields[1 : n+1], rest, true
 }
 
-// splitRows splits body into rows. Every field is ended by a NUL, every row by a line feed and begun by another NUL.
+// splitRows splits body into rows. A row is a NUL, its fields, each ended by a NUL, and a line feed. Behind the last row stands one more NUL.
 func splitRows(d dirstate, body []byte) (dirstate, error) {
 	for len(body) > 1 {
 		end := 0
@@ -85,8 +85,8 @@ func splitRows(d dirstate, body []byte) (dirstate, error) {
 		d.rows = append(d.rows, body[1:end])
 		body = body[end+1:]
 	}
-	if len(body) == 1 && body[0] != 0 {
-		return dirstate{}, fmt.Errorf("%w: something follows the last row", errTorn)
+	if string(body) != "\x00" {
+		return dirstate{}, fmt.Errorf("%w: the last row does not end", errTorn)
 	}
 	return d, nil
 }

@@ -78,7 +78,7 @@ func (p *provider) tryCommittedTip(ctx context.Context, at location, c checkout)
 
 // ownBranch returns a fault unless the directory is itself the root of a branch. A parent directory that is one does not count.
 func (p *provider) ownBranch(at location, c checkout) error {
-	_, err := os.Lstat(filepath.Join(at.path, ".bzr"))
+	_, err := os.Lstat(filepath.Join(at.path, ".bzr", "branch-format"))
 	if err == nil {
 		_, _, err = branchFormat(at)
 	}
@@ -110,8 +110,9 @@ func (p *provider) readTree(ctx context.Context, at location, c checkout, tip re
 	switch format {
 	case "Bazaar Working Tree Format 4 (bzr 0.15)", "Bazaar Working Tree Format 5 (bzr 1.11)", "Bazaar Working Tree Format 6 (bzr 1.14)":
 		return readDirstate(filepath.Join(control, "dirstate"), c.file)
+	default:
+		return p.askTree(ctx, at, c, tip)
 	}
-	return p.askTree(ctx, at, c, tip)
 }
 
 func readDirstate(name, file string) (tree, error) {
@@ -152,13 +153,16 @@ func (p *provider) askFile(ctx context.Context, at location, c checkout, tip res
 		return fileState{versioned: !listed(status, "?", c.file)}, nil
 	}
 	sum := sha1.Sum(text)
-	return fileState{versioned: !listed(status, "-D", c.file), committed: true, sha1: hex.EncodeToString(sum[:])}, err
+	away := (listed(status, "-D", c.file) || listed(status, "R", c.file)) && !listed(status, "+N", c.file)
+	return fileState{versioned: !away, committed: true, sha1: hex.EncodeToString(sum[:])}, err
 }
 
-// listed says whether a line of the short status begins with the flags and names the file.
+// listed says whether a line of the short status begins with the flags and names the file, or its old name in a renaming.
 func listed(status, flags, file string) bool {
 	for line := range strings.Lines(status) {
-		if rest, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), flags); ok && strings.TrimSpace(rest) == file {
+		rest, flagged := strings.CutPrefix(strings.TrimSuffix(line, "\n"), flags)
+		name, _, _ := strings.Cut(strings.TrimSpace(rest), " => ")
+		if flagged && name == file {
 			return true
 		}
 	}

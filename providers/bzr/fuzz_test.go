@@ -1,0 +1,177 @@
+package bzr
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode"
+
+	"launchpad.net/cdplan/providers/resource"
+)
+
+// sealed returns a dirstate whose checksum is right, so that fuzzing gets past it.
+func sealed(body string) []byte {
+	return fmt.Appendf(nil, "%scrc32: %d\nnum_entries: 1\n%s", dirstateHeader, crc32.ChecksumIEEE([]byte(body)), body)
+}
+
+const oneFile = "1\x00tip\x00\n\x000\x00\n\x00" +
+	"\x00config.ini\x00id\x00f\x00\x004\x00n\x00x\x00f\x00c142\x004\x00n\x00tip\x00\n\x00"
+
+func TestParseDirstate(t *testing.T) {
+	d, err := parseDirstate(sealed(oneFile))
+	if err != nil || len(d.parents) != 1 || d.parents[0] != "tip" {
+		t.Fatalf("got %+v, %v", d, err)
+	}
+	if got, want := d.file("config.ini"), (fileState{versioned: true, committed: true, sha1: "c142"}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := d.file("sub/config.ini"); got != (fileState{}) {
+		t.Errorf("got %+v for a file that is not there", got)
+	}
+	for i := range oneFile {
+		if d, err := parseDirstate(sealed(oneFile[:i])); err == nil {
+			t.Errorf("cut off at %d: got %+v", i, d)
+		}
+	}
+	ghost := strings.Replace(oneFile, "\x000\x00\n", "\x001\x00tip\x00\n", 1)
+	if d, err := parseDirstate(sealed(ghost)); !errors.Is(err, errTorn) {
+		t.Errorf("the first parent is not there: got %+v, %v", d, err)
+	}
+}
+
+func FuzzDirstate(f *testing.F) {
+	for _, body := range []string{"", oneFile, "0\x00\n\x000\x00\n\x00", "2\x00a\x00b\x00\n\x001\x00b\x00\n\x00", "-1\x00\n\x00-1\x00\n\x00"} {
+		f.Add(body, "config.ini")
+	}
+	f.Fuzz(func(t *testing.T, body, name string) {
+		d, err := parseDirstate(sealed(body))
+		if err != nil && !errors.Is(err, errTorn) {
+			t.Errorf("got error %v", err)
+		}
+		if state := d.file(name); err != nil && state != (fileState{}) {
+			t.Errorf("got %+v beside the error", state)
+		}
+		_, _ = parseDirstate([]byte(body))
+	})
+}
+
+func checkRevision(t *testing.T, r resource.Revision, err error) {
+	t.Helper()
+	if err != nil {
+		return
+	}
+	if !revnoForm.MatchString(r.Revno) || r.ID == "" || strings.ContainsFunc(r.String()[len(r.Revno)+1:], unicode.IsSpace) {
+		t.Errorf("got %q", r)
+	}
+}
+
+func FuzzLastRevision(f *testing.F) {
+	for _, text := range []string{"1 a\n", "0 null:\n", "007 a", "", "1  a", "x a", "1 a\nb"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := parseLastRevision(data)
+		checkRevision(t, r, err)
+		if err == nil && (r.Revno != "0" && r.Revno[0] == '0' || strings.TrimSuffix(strings.TrimLeft(string(data), "0"), "\n") !=
+			strings.TrimLeft(r.String(), "0")) {
+			t.Errorf("got %q from %q", r, data)
+		}
+	})
+}
+
+func FuzzRevisionHistory(f *testing.F) {
+	for _, text := range []string{"", "a", "a\nb", "a\n", "\n", "a\n\nb", "a b"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := parseHistory(data)
+		checkRevision(t, r, err)
+	})
+}
+
+func FuzzBranchFiles(f *testing.F) {
+	f.Add("Bazaar-NG meta directory, format 1\n", "Bazaar Branch Format 7 (needs bzr 1.6)\n", "1 a\n", "")
+	f.Add("Bazaar-NG meta directory, format 1\n", "Bazaar-NG Branch Reference Format 1\n", "", "../x")
+	f.Add("Bazaar-NG meta directory, format 1\n", "Bazaar-NG Branch Reference Format 1\n", "", "bzr://h/x")
+	f.Add("Bazaar-NG branch, format 6\n", "", "", "")
+	f.Fuzz(func(t *testing.T, control, format, last, reference string) {
+		dir := t.TempDir()
+		for name, text := range map[string]string{"branch-format": control, "branch/format": format, "branch/last-revision": last,
+			"branch/location": reference} {
+			write(t, filepath.Join(dir, ".bzr", name), text)
+		}
+		end, r, err := readTip(location{path: dir})
+		checkRevision(t, r, err)
+		if end.remote == "" && !filepath.IsAbs(end.path) {
+			t.Errorf("the reference leads to %+v", end)
+		}
+	})
+}
+
+func FuzzLog(f *testing.F) {
+	record := separator + "\nrevno: 2 [merge]\ntags: t\nrevision-id: i\nauthor: A <a@b>, B\ncommitter: C <c@d>\nbranch nick: x\n" +
+		"timestamp: Sun 2026-11-22 12:14:09 +0000\nmessage:\n  s\n  t\n"
+	f.Add(record)
+	f.Add(record + record)
+	f.Add(strings.ReplaceAll(record, "message:", "massage:"))
+	f.Fuzz(func(t *testing.T, text string) {
+		commits, err := parseLog(text)
+		for _, c := range commits {
+			checkRevision(t, c.Revision, err)
+			if strings.ContainsFunc(c.Subject+c.Author, unicode.IsControl) {
+				t.Errorf("got %+q", c)
+			}
+		}
+	})
+}
+
+func FuzzLocation(f *testing.F) {
+	for _, text := range []string{"/a;revno=1", "file:///a%20b,branch=x", "bzr+ssh://j@h/x", "lp:~a/b", "http://j:secretword@h/", "-x", "a::b"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		at, err := parseLocation(text)
+		if err != nil {
+			var fault *fault
+			if !errors.As(err, &fault) {
+				t.Errorf("got error %#v", err)
+			}
+			return
+		}
+		arg := at.argument()
+		if strings.HasPrefix(arg, "-") || strings.ContainsFunc(arg, unicode.IsControl) || (at.path == "") == (at.remote == "") {
+			t.Errorf("%q: got %+v, argument %q", text, at, arg)
+		}
+		again, err := parseLocation(at.String())
+		if at.remote == "" && !strings.Contains(at.String(), ";") && (err != nil || again.argument() != arg) {
+			t.Errorf("%q: written out it is %q, which is %+v, %v", text, at, again, err)
+		}
+	})
+}
+
+// BenchmarkTips reads the tips of 1,000 local branches in one Read. Their files are copies of one branch's.
+func BenchmarkTips(b *testing.B) {
+	dir := b.TempDir()
+	origin := newBranch(b, dir+"/origin", "2a", "1")
+	var want []resource.Wanted
+	for i := range 1000 {
+		branch := filepath.Join(dir, fmt.Sprintf("b%04d", i))
+		for _, name := range []string{"branch-format", "branch/format", "branch/last-revision"} {
+			data, err := os.ReadFile(filepath.Join(origin, ".bzr", name))
+			if err != nil {
+				b.Fatal(err)
+			}
+			write(b, filepath.Join(branch, ".bzr", name), string(data))
+		}
+		want = append(want, wanted("app", branch))
+	}
+	p := withoutBrz(b)
+	for b.Loop() {
+		read(b, p, want...)
+	}
+	revision(b, read(b, p, want...)[999])
+}
