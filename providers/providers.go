@@ -54,3 +54,10 @@ type Historian interface {
 	Resource
 	History(ctx context.Context, spans []resource.Span) []resource.History
 }
+
+// Checker is a Resource that can find fault with a declaration without asking anybody. Read finds the same faults.
+type Checker interface {
+	Resource
+	// Check returns an *resource.AttrError, or nil.
+	Check(w resource.Wanted) error
+}

@@ -29,17 +29,17 @@ func (g Graph) Levels() map[string]int {
 	return levels
 }
 
-// Cycles returns the cycles of g, one for each group of nodes that all need one another: the shortest one through the group's first
-// name, written from that name along its needs, without repeating it at the end. The cycles are ordered by their first name.
-func (g Graph) Cycles() [][]string {
-	var cycles [][]string
+// Cycles returns, for every node that is on a cycle, the shortest one through it, written from that node along its needs without repeating it
+// at the end. Of several the one that is first in the order of names is taken.
+func (g Graph) Cycles() map[string][]string {
+	cycles := map[string][]string{}
 	for _, group := range g.groups() {
-		first := slices.Min(group)
-		if cycle := g.path(first, first, group); cycle != nil {
-			cycles = append(cycles, cycle)
+		for _, node := range group {
+			if cycle := g.path(node, node, group); cycle != nil {
+				cycles[node] = cycle
+			}
 		}
 	}
-	slices.SortFunc(cycles, slices.Compare)
 	return cycles
 }
 

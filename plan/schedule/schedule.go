@@ -4,6 +4,7 @@ package schedule
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -64,7 +65,8 @@ func New(steps []Step, limit int) (*Machine, error) {
 		needs[step.ID] = step.Needs
 	}
 	if cycles := needs.Cycles(); len(cycles) > 0 {
-		return nil, fmt.Errorf("cannot schedule steps that need one another: %s", strings.Join(cycles[0], ", "))
+		first := slices.Min(slices.Collect(maps.Keys(cycles)))
+		return nil, fmt.Errorf("cannot schedule steps that need one another: %s", strings.Join(cycles[first], ", "))
 	}
 	levels := needs.Levels()
 	slices.SortFunc(m.order, func(a, b string) int {

@@ -20,12 +20,12 @@ func parseSelector(text string) (selector, error) {
 		key, value, ok := strings.Cut(rest, "=")
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 		if !ok || key == "" || value == "" {
-			return selector{}, fmt.Errorf("%q is not of the form metadata.KEY = VALUE", text)
+			return selector{}, fmt.Errorf("The value %q is not of the form metadata.KEY = VALUE.", text)
 		}
 		return selector{key: key, value: value}, nil
 	}
 	if _, err := path.Match(text, ""); err != nil {
-		return selector{}, fmt.Errorf("%q is not a pattern of server names: * stands for any text, ? for one character, [a-z] for one of a range", text)
+		return selector{}, fmt.Errorf("The value %q is not a pattern of server names: * stands for any text, ? for one character, [a-z] for one of a range.", text)
 	}
 	return selector{glob: text}, nil
 }

@@ -67,15 +67,30 @@ func (p *provider) Read(ctx context.Context, want []resource.Wanted) []resource.
 	return readings
 }
 
-// claim decodes what is asked and remembers which servers the service claims.
-func (p *provider) claim(w resource.Wanted) (wanted, error) {
+// Check says whether the servers can be matched.
+func (p *provider) Check(w resource.Wanted) error {
+	_, _, err := p.decode(w)
+	return err
+}
+
+// decode returns the stamp that is asked for, and which servers its service claims.
+func (p *provider) decode(w resource.Wanted) (wanted, selector, error) {
 	var stamp wanted
 	if err := resource.Decode(w.Config, &stamp); err != nil {
-		return stamp, err
+		return stamp, selector{}, err
 	}
 	chosen, err := parseSelector(stamp.Servers)
 	if err != nil {
-		return stamp, &resource.AttrError{Addr: w.Addr, Attr: "servers", Summary: "Invalid server pattern", Detail: err.Error()}
+		return stamp, chosen, &resource.AttrError{Addr: w.Addr, Attr: "servers", Summary: "Invalid server pattern", Detail: err.Error()}
+	}
+	return stamp, chosen, nil
+}
+
+// claim decodes what is asked and remembers which servers the service claims.
+func (p *provider) claim(w resource.Wanted) (wanted, error) {
+	stamp, chosen, err := p.decode(w)
+	if err != nil {
+		return stamp, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -23,8 +23,11 @@ func (e *AttrError) Error() string {
 }
 
 // Decode stores the attributes of o in the struct that target points to, by its "cty" tags. Attributes that are null or not yet known
-// leave the zero value of their field. A target that does not fit the type of o is a fault of the caller.
+// leave the zero value of their field, and no object leaves the target as it is. A target that does not fit the type of o is a fault of the caller.
 func Decode(o Object, target any) error {
+	if o == cty.NilVal || o.IsNull() {
+		return nil
+	}
 	plain, _ := o.UnmarkDeep()
 	known, err := cty.Transform(plain, func(_ cty.Path, v cty.Value) (cty.Value, error) {
 		if v.IsKnown() && !v.IsNull() {

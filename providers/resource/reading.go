@@ -3,6 +3,8 @@ package resource
 import (
 	"os"
 	"time"
+
+	"github.com/zclconf/go-cty/cty"
 )
 
 // Wanted asks for the reading of one resource.
@@ -84,4 +86,30 @@ type Commit struct {
 	Author  string    // the name alone, without an address
 	Date    time.Time // UTC
 	Subject string    // first line of the message
+}
+
+// Stamp is what a copy of a Record tells, in plain values.
+type Stamp struct {
+	Revisions map[string]Revision
+	Hash      string
+	At        string // when the deploy began, as written: UTC, RFC 3339
+	Run       string
+}
+
+// Stamp returns what the copy tells, and false if it carries no record. A record that contradicts itself is returned as it stands.
+func (c Copy) Stamp() (Stamp, bool) {
+	if c.Object == cty.NilVal || c.Object.IsNull() {
+		return Stamp{}, false
+	}
+	text := func(name string) string {
+		if v := attribute(c.Object, name); v != cty.NilVal {
+			return v.AsString()
+		}
+		return ""
+	}
+	stamp := Stamp{Revisions: map[string]Revision{}, Hash: text("hash"), At: text("at"), Run: text("run")}
+	for label, v := range elements(attribute(c.Object, Revisions)) {
+		stamp.Revisions[label] = Revision{Revno: v.GetAttr("revno").AsString(), ID: v.GetAttr("id").AsString()}
+	}
+	return stamp, true
 }

@@ -1,0 +1,90 @@
+// Command cdplan plans and applies the deployment of services from their Bazaar branches.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"os/user"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"launchpad.net/cdplan/cmd/internal/cli"
+	"launchpad.net/cdplan/providers"
+	"launchpad.net/cdplan/providers/bzr"
+	"launchpad.net/cdplan/providers/mojo"
+	"launchpad.net/cdplan/providers/nova"
+	"launchpad.net/cdplan/state"
+)
+
+func main() {
+	signals := make(chan os.Signal, 3)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	force, cancelForce := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(force)
+	forced := make(chan int, 1)
+	go func() {
+		<-signals
+		cancel()
+		code := exitCode(<-signals)
+		forced <- code
+		cancelForce()
+		<-signals
+		os.Exit(code)
+	}()
+	code := cli.Run(ctx, force, os.Args[1:], environment())
+	select {
+	case code = <-forced:
+	default:
+	}
+	os.Exit(code)
+}
+
+// exitCode is what a shell makes of a program that the signal ended.
+func exitCode(s os.Signal) int {
+	if number, ok := s.(syscall.Signal); ok {
+		return 128 + int(number)
+	}
+	return 1
+}
+
+func environment() *cli.Env {
+	stdout := int(os.Stdout.Fd())
+	width, _, _ := term.GetSize(stdout) // 0 where there is no terminal
+	return &cli.Env{
+		Stdin:          os.Stdin,
+		Stdout:         os.Stdout,
+		Stderr:         os.Stderr,
+		StdinTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
+		StdoutTerminal: term.IsTerminal(stdout),
+		StderrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
+		Width:          width,
+		Getenv:         os.Getenv,
+		Now:            time.Now,
+		UID:            os.Getuid(),
+		Owner:          state.Owner{PID: os.Getpid(), User: userName(), Command: strings.Join(os.Args, " ")},
+		Version:        version(),
+		GoVersion:      runtime.Version(),
+		Drivers:        []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver()},
+	}
+}
+
+func userName() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
+}
+
+// version returns the version of the module, as the go command built it in.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"launchpad.net/cdplan/cmd/internal/view"
+	"launchpad.net/cdplan/plan"
+	"launchpad.net/cdplan/plan/apply"
+	"launchpad.net/cdplan/state"
+)
+
+type applyOptions struct {
+	*common
+	selection
+	force       context.Context // ends when what runs is to be interrupted
+	auto        bool
+	json        bool
+	detailed    bool
+	parallelism int
+	lockTimeout time.Duration
+}
+
+func newApply(c *common, force context.Context) *cobra.Command {
+	o := applyOptions{common: c, force: force}
+	cmd := &cobra.Command{
+		Use:   "apply",
+		Short: "Deploy what the plan says",
+		Long: "Makes a plan, asks whether to go on, and deploys each service by mojo once all that goes before it has succeeded. What was deployed\n" +
+			"is then stamped on the service's servers. With -auto nobody is asked, services that need a person are left alone, and nothing is\n" +
+			"printed if there is nothing to do.",
+		Example: "  cdplan apply\n  cdplan apply -target api\n  */5 * * * *  cdplan apply -auto          (in a crontab)",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runApply(cmd.Context(), o) },
+	}
+	o.selection.flags(cmd)
+	cmd.Flags().BoolVar(&o.auto, "auto", false, "do not ask; leave alone what needs a person; be silent if there is nothing to do")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON lines: version, plan, events, results")
+	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 if something was deployed, 6 if all that remains is held")
+	cmd.Flags().IntVar(&o.parallelism, "parallelism", 0, "deploy at most `N` services at a time (default: parallelism in cdplan.hcl, else 4)")
+	cmd.Flags().DurationVar(&o.lockTimeout, "lock-timeout", 0, "wait this long for a service that another run works on")
+	return cmd
+}
+
+func runApply(ctx context.Context, o applyOptions) (err error) {
+	if o.parallelism < 0 {
+		return errors.New("-parallelism must be 1 or more")
+	}
+	if !o.auto && !o.canAsk() {
+		return errors.New("apply asks before it deploys, and here is no terminal to ask on: give -auto to apply what needs no person")
+	}
+	fleet, err := o.open(ctx, o.selection, o.auto || o.json)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, fleet.close()) }()
+	p, err := fleet.plan(ctx, !o.auto)
+	if err != nil {
+		return err
+	}
+	return o.follow(ctx, fleet, p)
+}
+
+// canAsk says whether there is a person to ask. The question goes to stderr, so that stdout holds the result alone.
+func (o applyOptions) canAsk() bool { return o.env.StdinTerminal && o.env.StderrTerminal }
+
+func (o applyOptions) follow(ctx context.Context, fleet *opened, p *plan.Plan) error {
+	output, err := o.output(fleet, p)
+	if err != nil {
+		return err
+	}
+	fleet.tell(p)
+	if p.Counts()[plan.New]+p.Counts()[plan.Redeploy]+p.Counts()[plan.Record] == 0 {
+		return planCode(p, o.detailed)
+	}
+	if !o.auto {
+		if yes, err := o.ask(); err != nil || !yes {
+			return err
+		}
+	}
+	results, err := apply.Run(o.force, p, o.options(ctx, fleet, output.event))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(output.err, output.results(results)); err != nil {
+		return err
+	}
+	return applyCode(p, results, o.detailed)
+}
+
+func (o applyOptions) ask() (bool, error) {
+	o.env.say("\nApply this plan? Only \"yes\" is taken for a yes: ")
+	answer, err := bufio.NewReader(o.env.Stdin).ReadString('\n')
+	if strings.TrimSpace(answer) == "yes" {
+		return true, nil
+	}
+	o.env.say("Not applied.\n")
+	if err != nil && answer == "" {
+		o.env.say("\n")
+	}
+	return false, nil
+}
+
+func (o applyOptions) options(ctx context.Context, fleet *opened, events func(apply.Event)) apply.Options {
+	parallelism := o.parallelism
+	if parallelism == 0 {
+		parallelism = fleet.Host.Parallelism
+	}
+	dir := state.DefaultDir(o.env.Getenv, o.env.UID)
+	for _, named := range []string{fleet.Host.State, o.env.Getenv("CDPLAN_STATE")} {
+		if named != "" {
+			dir = state.Dir(named)
+		}
+	}
+	return apply.Options{Types: fleet.types, Schemas: fleet.Schemas, Parallelism: parallelism, Dir: dir, Owner: o.env.Owner,
+		LockWait: o.lockTimeout, Stop: ctx.Done(), Now: o.env.Now, Events: events}
+}
+
+// output is where an apply tells what it does: JSON lines on stdout, or text with the progress on stderr.
+type output struct {
+	event   func(apply.Event)
+	results func([]apply.Result) error
+	err     error // the first error of event
+}
+
+// output prints the plan and returns how to go on. Without -json, a run that nobody watches prints no plan on which it does not act.
+func (o applyOptions) output(fleet *opened, p *plan.Plan) (*output, error) {
+	if o.json {
+		return o.stream(fleet, p)
+	}
+	style := o.env.style(o.env.StdoutTerminal, o.noColor)
+	style.Hints = false
+	progress := o.env.style(o.env.StderrTerminal, o.noColor)
+	out := &output{results: func(results []apply.Result) error { return view.Results(o.env.Stdout, results, style) }}
+	out.event = func(e apply.Event) { out.err = errors.Join(out.err, view.Event(o.env.Stderr, e, progress)) }
+	counts := p.Counts()
+	if o.auto && counts[plan.New]+counts[plan.Redeploy]+counts[plan.Record] == 0 {
+		return out, nil
+	}
+	return out, view.Plan(o.env.Stdout, p, style)
+}
+
+func (o applyOptions) stream(fleet *opened, p *plan.Plan) (*output, error) {
+	stream, err := view.NewStream(o.env.Stdout, o.env.Version, o.env.Now)
+	if err != nil {
+		return nil, err
+	}
+	out := &output{results: stream.Results}
+	out.event = func(e apply.Event) { out.err = errors.Join(out.err, stream.Event(e)) }
+	return out, stream.Plan(p, fleet.faults)
+}
+
+// applyCode is the code of an apply. A failed deploy outweighs all else, then a refused one, then an error.
+func applyCode(p *plan.Plan, results []apply.Result, detailed bool) error {
+	seen := map[apply.Outcome]int{}
+	busy := 0
+	for _, r := range results {
+		seen[r.Outcome]++
+		if errors.As(r.Err, new(*state.BusyError)) {
+			busy++
+		}
+	}
+	done := seen[apply.Deployed] + seen[apply.Recorded]
+	switch {
+	case seen[apply.Failed]+seen[apply.Interrupted] > 0:
+		return exit(codeFailed)
+	case seen[apply.Refused] > 0:
+		return exit(codeRefused)
+	case seen[apply.NotStarted] > busy:
+		return exit(codeError)
+	}
+	if err := planCode(p, false); err != nil {
+		return err
+	}
+	switch {
+	case busy > 0 && done == 0:
+		return exit(codeBusy)
+	case detailed && done > 0:
+		return exit(codeChanges)
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+// Package cli is the command line: it parses, calls the core, chooses a view and maps what happened to an exit code.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/spf13/cobra"
+
+	"launchpad.net/cdplan/cmd/internal/view"
+	"launchpad.net/cdplan/providers"
+	"launchpad.net/cdplan/state"
+)
+
+// Env is all of the outside that a command may touch.
+type Env struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	StdinTerminal  bool
+	StdoutTerminal bool
+	StderrTerminal bool
+	Width          int // columns of the terminal; 0 if there is none
+	Getenv         func(string) string
+	Now            func() time.Time
+	UID            int
+	Owner          state.Owner // this process, as others see it when it holds a lock
+	Version        string
+	GoVersion      string
+	Drivers        []providers.Driver
+}
+
+// The exit codes. Usage errors are codeError, so that codeChanges means nothing but changes.
+const (
+	codeOK      = 0 // done, or nothing to do
+	codeError   = 1 // an error; some services may have been dealt with all the same
+	codeChanges = 2 // with -detailed-exitcode: plan found something to do, apply did something
+	codeRefused = 3 // what was planned is no longer what is to be done
+	codeFailed  = 4 // a deploy failed
+	codeBusy    = 5 // another run works on everything there is to do
+	codeHeld    = 6 // with -detailed-exitcode: all that remains is held
+)
+
+// exit is the error of a command that has said all there is to say and only has to end with a code.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// faults is the error of a command that found fault with what people wrote.
+type faults struct {
+	diags hcl.Diagnostics
+	files map[string]*hcl.File
+}
+
+func (f *faults) Error() string { return f.diags.Error() }
+
+// Run runs the command that the arguments name, without the program's own name, and returns the exit code. The context ends when the user
+// asks to stop: reading stops at once, and an apply starts nothing new. When force ends, what an apply started is interrupted, too.
+func Run(ctx, force context.Context, args []string, env *Env) int {
+	root := newRoot(env, force)
+	root.SetArgs(oneDash(args))
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	return env.report(root.ExecuteContext(ctx))
+}
+
+// report prints the error, once, and returns the code for it.
+func (env *Env) report(err error) int {
+	var code exit
+	var found *faults
+	switch {
+	case err == nil:
+		return codeOK
+	case errors.As(err, &code):
+		return int(code)
+	case errors.As(err, &found):
+		env.diagnose(found.diags, found.files)
+	default:
+		env.say("Error: %s\n", err)
+	}
+	return codeError
+}
+
+// say writes to stderr. There is nobody to tell if that fails.
+func (env *Env) say(format string, args ...any) { _, _ = fmt.Fprintf(env.Stderr, format, args...) }
+
+func (env *Env) diagnose(diags hcl.Diagnostics, files map[string]*hcl.File) {
+	_ = view.Diagnostics(env.Stderr, diags, files, env.style(env.StderrTerminal, false))
+}
+
+// style says what an output can show. See "cdplan help environment" for the order in which the settings count.
+func (env *Env) style(terminal, noColor bool) view.Style {
+	s := view.Style{Color: env.color(terminal, noColor), Hints: env.Getenv("CDPLAN_IN_AUTOMATION") == ""}
+	if terminal {
+		s.Width = env.Width
+	}
+	return s
+}
+
+func (env *Env) color(terminal, noColor bool) bool {
+	force := env.Getenv("CLICOLOR_FORCE")
+	switch {
+	case noColor || env.Getenv("NO_COLOR") != "":
+		return false
+	case force != "" && force != "0":
+		return true
+	case env.Getenv("CLICOLOR") == "0" || env.Getenv("TERM") == "dumb":
+		return false
+	}
+	return terminal
+}
+
+// oneDash lets every flag be written with one dash or two: pflag reads "-auto" as four flags of one letter, so it gets "--auto". What
+// follows "--" is left as it is, and so is "-h", the only flag of one letter.
+func oneDash(args []string) []string {
+	normal := make([]string, 0, len(args))
+	for i, arg := range args {
+		if arg == "--" {
+			return append(normal, args[i:]...)
+		}
+		if len(arg) > 2 && arg[0] == '-' && arg[1] != '-' {
+			arg = "-" + arg
+		}
+		normal = append(normal, arg)
+	}
+	return normal
+}
+
+// common is what every command that looks at the fleet takes.
+type common struct {
+	env     *Env
+	config  string
+	root    string
+	noColor bool
+}
+
+func newRoot(env *Env, force context.Context) *cobra.Command {
+	c := &common{env: env}
+	root := &cobra.Command{
+		Use:   "cdplan",
+		Short: "Plan and apply the deployment of services from their Bazaar branches",
+		Long: "cdplan compares what the branches of every service say now with what its servers run, prints the difference as a plan, and applies it.\n" +
+			"Flags are written with one dash or two.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.PersistentFlags().StringVar(&c.config, "config", "", "read `FILE` instead of the cdplan.hcl in the root or in /etc/cdplan ($CDPLAN_CONFIG)")
+	root.PersistentFlags().StringVar(&c.root, "root", "", "look for services in `DIR` instead of /srv/mojo/LOCAL ($CDPLAN_ROOT)")
+	root.PersistentFlags().BoolVar(&c.noColor, "no-color", false, "print without colours ($NO_COLOR)")
+	root.SetUsageFunc(usage)
+	root.AddCommand(newPlan(c), newApply(c, force), newList(c), newValidate(c), newVersion(c), newEnvironmentHelp(), newExitHelp())
+	return root
+}
+
+// usage is cobra's text with one dash in front of a flag, as the documentation writes them.
+func usage(cmd *cobra.Command) error {
+	var b strings.Builder
+	if cmd.Example != "" {
+		fmt.Fprintf(&b, "Examples:\n%s\n\n", cmd.Example)
+	}
+	if cmd.Runnable() {
+		fmt.Fprintf(&b, "Usage:\n  %s\n", cmd.UseLine())
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(&b, "Usage:\n  %s COMMAND [flags]\n\nCommands:\n", cmd.CommandPath())
+		for _, sub := range cmd.Commands() {
+			if sub.IsAvailableCommand() || sub.Name() == "help" {
+				fmt.Fprintf(&b, "  %-12s %s\n", sub.Name(), sub.Short)
+			}
+		}
+	}
+	writeFlags(&b, "Flags", cmd.LocalNonPersistentFlags().FlagUsagesWrapped(100))
+	writeFlags(&b, "Flags of every command", cmd.Root().PersistentFlags().FlagUsagesWrapped(100))
+	writeTopics(&b, cmd)
+	_, err := io.WriteString(cmd.OutOrStderr(), b.String())
+	return err
+}
+
+func writeFlags(b *strings.Builder, title, usages string) {
+	if usages != "" {
+		fmt.Fprintf(b, "\n%s:\n%s", title, strings.ReplaceAll(strings.ReplaceAll(usages, "      --", "      -"), "-h, --", "-h, -"))
+	}
+}
+
+func writeTopics(b *strings.Builder, cmd *cobra.Command) {
+	if cmd.HasParent() {
+		return
+	}
+	b.WriteString("\nMore help:\n")
+	for _, sub := range cmd.Commands() {
+		if sub.IsAdditionalHelpTopicCommand() {
+			fmt.Fprintf(b, "  cdplan help %-12s %s\n", sub.Name(), sub.Short)
+		}
+	}
+}

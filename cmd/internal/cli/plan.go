@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"launchpad.net/cdplan/cmd/internal/view"
+	"launchpad.net/cdplan/plan"
+)
+
+type planOptions struct {
+	*common
+	selection
+	json     bool
+	detailed bool
+}
+
+func newPlan(c *common) *cobra.Command {
+	o := planOptions{common: c}
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what would be deployed, why, and who caused it",
+		Long: "Compares the tip or the pin of every branch of every service with what its servers carry, and prints what apply would do.\n" +
+			"It changes nothing and takes no lock.",
+		Example: "  cdplan plan\n  cdplan plan -target 'web-*' -json\n  cdplan plan -detailed-exitcode",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runPlan(cmd.Context(), o) },
+	}
+	o.selection.flags(cmd)
+	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON document")
+	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 if there is something to do, 6 if all of it is held")
+	return cmd
+}
+
+func runPlan(ctx context.Context, o planOptions) (err error) {
+	fleet, err := o.open(ctx, o.selection, o.json)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, fleet.close()) }()
+	p, err := fleet.plan(ctx, false)
+	if err != nil {
+		return err
+	}
+	if err := o.print(fleet, p); err != nil {
+		return err
+	}
+	fleet.tell(p)
+	return planCode(p, o.detailed)
+}
+
+func (o planOptions) print(fleet *opened, p *plan.Plan) error {
+	if o.json {
+		return view.PlanJSON(o.env.Stdout, p, fleet.faults)
+	}
+	return view.Plan(o.env.Stdout, p, o.env.style(o.env.StdoutTerminal, o.noColor))
+}

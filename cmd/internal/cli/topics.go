@@ -1,0 +1,57 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+func newEnvironmentHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "environment",
+		Short: "the variables that cdplan reads",
+		Long: `The variables that cdplan reads:
+
+  CDPLAN_CONFIG         the cdplan.hcl to read; -config counts more
+  CDPLAN_ROOT           the directory of the services; -root counts more, cdplan.hcl less
+  CDPLAN_STATE          the directory for locks and logs; it counts more than cdplan.hcl. The
+                        default is /var/lib/cdplan for root, else $XDG_STATE_HOME/cdplan or
+                        ~/.local/state/cdplan
+  CDPLAN_IN_AUTOMATION  if not empty, the plan names no next command
+  OS_CLOUD              the cloud's name in clouds.yaml; cdplan.hcl counts more
+  OS_CLIENT_CONFIG_FILE the clouds.yaml to read. The default is the first of ./clouds.yaml,
+                        $XDG_CONFIG_HOME/openstack/clouds.yaml (~/.config) and
+                        /etc/openstack/clouds.yaml
+  OS_AUTH_URL, OS_*     a login, where no cloud is named
+
+Whether colours are printed, the first that applies: -no-color or NO_COLOR not empty: no.
+CLICOLOR_FORCE neither empty nor 0: yes. CLICOLOR=0 or TERM=dumb: no. Else if the output is a
+terminal.
+
+The variables that mojo gets beside cdplan's own environment and the service's [environment]:
+
+  CDPLAN_SERVICE        the service's name
+  CDPLAN_RUN            the name of the run
+  CDPLAN_REVNO_LABEL    the revno of each branch that is deployed. LABEL is in upper case, "-"
+  CDPLAN_REVISION_LABEL turned into "_"; and its revision id
+  CDPLAN_HASH           the one hash of all revision ids
+  CDPLAN_STAMP_FILE     a file with the lines "key=value" that the servers will carry
+`,
+	}
+}
+
+func newExitHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "exit-codes",
+		Short: "what the exit codes mean",
+		Long: `The exit codes:
+
+  0  done, or nothing to do. Services that are held do not count
+  1  an error, wrong usage included, or a service that is invalid or unknown
+  2  with -detailed-exitcode: plan found something to do; apply deployed something
+  3  apply refused a service because what is to be done is no longer what was planned
+  4  a deploy failed
+  5  another run works on all there is to do, and -lock-timeout has passed
+  6  with -detailed-exitcode: all that remains is held
+
+Where several apply: 4 before 3 before 1 before 5 before 2 before 6.
+A second interrupt ends what runs: 130 after SIGINT, 143 after SIGTERM.
+`,
+	}
+}

@@ -1,0 +1,324 @@
+package config
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"launchpad.net/cdplan/plan"
+	"launchpad.net/cdplan/providers/resource"
+)
+
+// The sections of config.ini that are cdplan's own. Every other is the service's and is left alone.
+const (
+	serviceSection     = "service"
+	mojoSection        = "mojo"
+	environmentSection = "environment"
+	branchesSection    = "branches"
+	novaSection        = "nova"
+)
+
+// keys are what may be written in the sections that have fixed keys.
+var keys = map[string][]string{
+	serviceSection: {"after", "auto", "timeout"},
+	mojoSection:    {"manifest", "project", "series", "spec", "stage", "workspace"},
+	novaSection:    {"servers"},
+}
+
+// specLabel is the label of the branch that [mojo] spec names.
+const specLabel = "spec"
+
+var (
+	branchLabel  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+)
+
+// declaration turns one config.ini into a service.
+type declaration struct {
+	service   plan.Service
+	directory string
+	schemas   map[string]resource.Schema
+	sources   *Sources
+	filename  string // as diagnostics show it: relative to the root
+	doc       *document
+	sum       string          // hex SHA-1 of the file
+	diags     hcl.Diagnostics // errors
+	warnings  hcl.Diagnostics
+}
+
+func newDeclaration(name, directory string, schemas map[string]resource.Schema) *declaration {
+	return &declaration{service: plan.Service{Name: name}, directory: directory, schemas: schemas, sources: newSources(),
+		filename: path.Join(name, serviceFile)}
+}
+
+func (d *declaration) add(diags ...*hcl.Diagnostic) { d.diags = append(d.diags, diags...) }
+
+// read parses the file and declares what it says. Whatever the syntax errors, all that could be understood is checked as well.
+func (d *declaration) read(src []byte) {
+	sum := sha1.Sum(src)
+	d.sum = hex.EncodeToString(sum[:])
+	d.sources.files[d.filename] = &hcl.File{Bytes: printable(src)}
+	doc, diags := parseINI(d.filename, src)
+	d.doc = doc
+	d.add(diags...)
+	d.checkKeys()
+	d.readService()
+	branches := d.readBranches()
+	run := d.readRun(branches)
+	d.readStamp(append(branches, run))
+}
+
+// printable returns the text for showing lines of it: as long as the original, with a "?" for every byte of what a terminal should not get.
+func printable(src []byte) []byte {
+	shown := bytes.Clone(src)
+	for i := 0; i < len(shown); {
+		r, size := utf8.DecodeRune(shown[i:])
+		if r == utf8.RuneError || r != '\n' && r != '\r' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
+			copy(shown[i:i+size], "????")
+		}
+		i += size
+	}
+	return shown
+}
+
+// finish returns the service with its faults.
+func (d *declaration) finish() plan.Service {
+	if len(d.diags) > 0 {
+		d.service.Err = d.diags
+	}
+	return d.service
+}
+
+// checkKeys reports keys that the sections of fixed keys do not have, and warns of section names that are nearly ours.
+func (d *declaration) checkKeys() {
+	owned := append(slices.Collect(maps.Keys(keys)), environmentSection, branchesSection)
+	slices.Sort(owned)
+	for _, section := range d.doc.Sections {
+		known, ok := keys[section.Name]
+		if near := nearest(section.Name, owned); near != "" && !slices.Contains(owned, section.Name) {
+			d.warnings = append(d.warnings, &hcl.Diagnostic{Severity: hcl.DiagWarning, Summary: "Unknown section", Subject: &section.Header,
+				Detail: fmt.Sprintf("The section [%s] is not cdplan's and is left alone. Did you mean [%s]?", section.Name, near)})
+		}
+		if !ok {
+			continue
+		}
+		for _, v := range section.Keys {
+			if !slices.Contains(known, strings.ToLower(v.Key)) {
+				d.add(fault("Unknown key", &v.KeyRange, "The section [%s] has no key %q.%s The keys are %s.", section.Name, v.Key,
+					didYouMean(v.Key, known), strings.Join(known, ", ")))
+			}
+		}
+	}
+}
+
+// line returns the value of a key if it is given, on one line, and keeps its place as that of the attribute.
+func (d *declaration) line(section, key string, at resource.Addr, attr string) string {
+	v := d.value(section, key, at, attr)
+	if v == nil {
+		return ""
+	}
+	if strings.Contains(v.Text, "\n") {
+		d.add(fault("Value over several lines", &v.Range, "The key %q takes one value, on one line.", key))
+		return ""
+	}
+	if strings.HasPrefix(v.Text, "-") {
+		d.add(fault("Invalid value", &v.Range, "The key %q cannot have a value that begins with \"-\": the programs that get it would take it for an option.", key))
+		return ""
+	}
+	return v.Text
+}
+
+func (d *declaration) value(section, key string, at resource.Addr, attr string) *value {
+	v, diags := d.doc.get(section, key)
+	d.add(diags...)
+	if v == nil || v.Broken {
+		return nil
+	}
+	d.sources.ranges[place{at, attr}] = v.Range
+	return v
+}
+
+func (d *declaration) readService() {
+	at := serviceAddr(d.service.Name)
+	if v := d.value(serviceSection, "after", at, "after"); v != nil {
+		d.service.After = d.names(v)
+	}
+	switch auto := d.line(serviceSection, "auto", at, "auto"); auto {
+	case "", "always":
+	case "never":
+		d.service.Attended = true
+	default:
+		subject := d.sources.ranges[place{at, "auto"}]
+		d.add(fault("Invalid value", &subject, "The key \"auto\" is either \"always\" or \"never\": with \"never\", apply -auto leaves the service for a person."))
+	}
+}
+
+// names splits a list at commas and line ends.
+func (d *declaration) names(v *value) []string {
+	var names []string
+	for _, name := range strings.FieldsFunc(v.Text, func(r rune) bool { return r == ',' || r == '\n' }) {
+		name = strings.TrimSpace(name)
+		switch {
+		case name == "" || slices.Contains(names, name):
+		case strings.ContainsAny(name, " \t"):
+			d.add(fault("Invalid value", &v.Range, "The key %q is a list of services with commas between them; %q is not the name of one.", v.Key, name))
+		default:
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// readBranches declares a source for the service's own directory, for the spec and for each of [branches], and returns their addresses.
+func (d *declaration) readBranches() []resource.Addr {
+	config := d.addr("bzr_branch", plan.ConfigLabel)
+	d.declare(config, nil, map[string]cty.Value{
+		"location": cty.StringVal(d.directory), "tree_file": cty.StringVal(serviceFile), "tree_sha1": cty.StringVal(d.sum),
+	})
+	addrs := []resource.Addr{config}
+	spec := d.addr("bzr_branch", specLabel)
+	if location := d.line(mojoSection, specLabel, spec, "location"); location != "" {
+		d.declare(spec, nil, map[string]cty.Value{"location": cty.StringVal(location)})
+		addrs = append(addrs, spec)
+	} else {
+		d.missingSpec()
+	}
+	if section := d.doc.section(branchesSection); section != nil {
+		for _, v := range section.Keys {
+			addrs = append(addrs, d.readBranch(v)...)
+		}
+	}
+	return addrs
+}
+
+// missingSpec reports that there is no spec, unless something else is wrong with that line already.
+func (d *declaration) missingSpec() {
+	if v, _ := d.doc.get(mojoSection, specLabel); v != nil && v.Text != "" {
+		return
+	}
+	subject := &hcl.Range{Filename: d.filename, Start: hcl.InitialPos, End: hcl.InitialPos}
+	if section := d.doc.section(mojoSection); section != nil {
+		subject = &section.Header
+	}
+	d.add(fault("Missing spec", subject, "A service needs the branch of its mojo spec: write spec = LOCATION under [mojo]."))
+}
+
+func (d *declaration) readBranch(v *value) []resource.Addr {
+	label := strings.ToLower(v.Key)
+	addr := d.addr("bzr_branch", label)
+	location := d.line(branchesSection, v.Key, addr, "location")
+	switch {
+	case label == plan.ConfigLabel || label == specLabel:
+		d.add(fault("Reserved label", &v.KeyRange, "The label %q stands for the service's %s. Give this branch another.", label, reserved(label)))
+	case !branchLabel.MatchString(label):
+		d.add(fault("Invalid label", &v.KeyRange, "A branch's label is made of letters, digits and \"-\", and begins with a letter or a digit: "+
+			"it becomes part of a metadata key and of a variable's name."))
+	case v.Text == "":
+		d.add(fault("Missing location", &v.KeyRange, "The branch %q has no location: write an absolute path or a URL after the \"=\".", label))
+	case location != "":
+		d.declare(addr, nil, map[string]cty.Value{"location": cty.StringVal(location)})
+		return []resource.Addr{addr}
+	}
+	return nil
+}
+
+func reserved(label string) string {
+	if label == specLabel {
+		return "mojo spec, which [mojo] spec names"
+	}
+	return "own directory, which is watched anyway"
+}
+
+// readRun declares the deployment.
+func (d *declaration) readRun(needs []resource.Addr) resource.Addr {
+	addr := d.addr("mojo_run", "run")
+	attrs := map[string]cty.Value{"directory": cty.StringVal(d.directory), "project": cty.StringVal(d.service.Name),
+		"workspace": cty.StringVal(d.service.Name)}
+	for _, key := range keys[mojoSection] {
+		if text := d.line(mojoSection, key, addr, key); text != "" {
+			attrs[key] = cty.StringVal(text)
+		}
+	}
+	if timeout := d.duration(serviceSection, "timeout", addr); timeout != "" {
+		attrs["timeout"] = cty.StringVal(timeout)
+	}
+	if environment := d.environment(addr); len(environment) > 0 {
+		attrs["environment"] = cty.MapVal(environment)
+	}
+	d.declare(addr, needs, attrs)
+	return addr
+}
+
+func (d *declaration) duration(section, key string, at resource.Addr) string {
+	text := d.line(section, key, at, key)
+	if text == "" {
+		return ""
+	}
+	if duration, err := time.ParseDuration(text); err != nil || duration <= 0 {
+		subject := d.sources.ranges[place{at, key}]
+		d.add(fault("Invalid duration", &subject, "The key %q must be a duration such as \"90m\".", key))
+		return ""
+	}
+	return text
+}
+
+// environment reads the variables: only those written in the section itself, names as written.
+func (d *declaration) environment(at resource.Addr) map[string]cty.Value {
+	section := d.doc.section(environmentSection)
+	if section == nil {
+		return nil
+	}
+	variables := map[string]cty.Value{}
+	for _, v := range section.Keys {
+		switch {
+		case !variableName.MatchString(v.Key):
+			d.add(fault("Invalid variable", &v.KeyRange, "A variable's name is made of letters, digits and \"_\", and does not begin with a digit."))
+		case strings.HasPrefix(v.Key, "CDPLAN_"):
+			d.add(fault("Reserved variable", &v.KeyRange, "Variables that begin with CDPLAN_ are set by cdplan itself."))
+		case !v.Broken:
+			variables[v.Key] = cty.StringVal(v.Text)
+		}
+	}
+	d.sources.ranges[place{at, environmentSection}] = section.Header
+	return variables
+}
+
+// readStamp declares the record.
+func (d *declaration) readStamp(needs []resource.Addr) {
+	addr := d.addr("nova_stamp", "stamp")
+	attrs := map[string]cty.Value{"service": cty.StringVal(d.service.Name)}
+	if servers := d.line(novaSection, "servers", addr, "servers"); servers != "" {
+		attrs["servers"] = cty.StringVal(servers)
+	}
+	d.declare(addr, needs, attrs)
+}
+
+func (d *declaration) addr(typ, label string) resource.Addr {
+	return resource.Addr{Service: d.service.Name, Type: typ, Label: label}
+}
+
+// declare adds a resource; what is not among attrs is null. A type that no driver has is a fault of the program.
+func (d *declaration) declare(addr resource.Addr, needs []resource.Addr, attrs map[string]cty.Value) {
+	schema, ok := d.schemas[addr.Type]
+	if !ok {
+		panic(fmt.Sprintf("no driver has the resource type %q", addr.Type))
+	}
+	object := make(map[string]cty.Value, len(schema.Attrs))
+	for name, attr := range schema.Attrs {
+		object[name] = cty.NullVal(attr.Type)
+	}
+	maps.Copy(object, attrs)
+	d.service.Resources = append(d.service.Resources, plan.Declared{Addr: addr, Config: cty.ObjectVal(object), Needs: needs})
+}

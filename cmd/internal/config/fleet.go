@@ -1,0 +1,182 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"golang.org/x/sync/errgroup"
+
+	"launchpad.net/cdplan/plan"
+	"launchpad.net/cdplan/plan/graph"
+	"launchpad.net/cdplan/providers"
+	"launchpad.net/cdplan/providers/resource"
+)
+
+// Fleet is everything that is declared on this host.
+type Fleet struct {
+	Host     Host
+	Services []plan.Service // by name; one that cannot be used has an Err for Sources.Diagnose
+	Schemas  map[string]resource.Schema
+	Sources  *Sources
+
+	drivers []providers.Driver
+}
+
+// Options says where to look. Empty fields mean that nothing was said.
+type Options struct {
+	Config  string // path of cdplan.hcl
+	Root    string // the directory of the services
+	Getenv  func(string) string
+	Drivers []providers.Driver
+}
+
+// serviceFile is the name of the file that makes a directory a service.
+const serviceFile = "config.ini"
+
+// Load reads cdplan.hcl and every config.ini. Errors are about cdplan.hcl or the root, and then there is no fleet to speak of; trouble with a
+// config.ini is in its service's Err, and touches no other.
+func Load(o Options) (*Fleet, hcl.Diagnostics) {
+	fleet := &Fleet{Sources: newSources(), Schemas: schemas(o.Drivers), drivers: o.Drivers}
+	host, diags := loadHost(o, fleet.Sources)
+	fleet.Host = host
+	if diags.HasErrors() {
+		return fleet, diags
+	}
+	names, more := directories(host.Root)
+	diags = append(diags, more...)
+	if diags.HasErrors() {
+		return fleet, diags
+	}
+	fleet.Services, more = fleet.loadAll(names)
+	diags = append(diags, more...)
+	if len(fleet.Services) == 0 {
+		return fleet, append(diags, fault("No services", nil, "There is no config.ini in any directory below %s. If that is where the services are, "+
+			"it may not be mounted; else name the right directory by -root, CDPLAN_ROOT or root in cdplan.hcl. Nothing is done.", host.Root))
+	}
+	fleet.link()
+	return fleet, diags
+}
+
+func schemas(drivers []providers.Driver) map[string]resource.Schema {
+	all := map[string]resource.Schema{}
+	for _, driver := range drivers {
+		maps.Copy(all, driver.Types)
+	}
+	return all
+}
+
+// directories returns the names of what may be services, sorted. Hidden directories are none.
+func directories(root string) ([]string, hcl.Diagnostics) {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return nil, hcl.Diagnostics{fault("No root", nil, "The directory of the services cannot be read: %s. Name it by -root, CDPLAN_ROOT or root "+
+			"in cdplan.hcl. Nothing is done.", err)}
+	}
+	var names []string
+	for _, entry := range entries {
+		if isDir := entry.IsDir() || entry.Type()&fs.ModeSymlink != 0; isDir && !strings.HasPrefix(entry.Name(), ".") {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, nil
+}
+
+// loadAll loads the services side by side. The diagnostics are warnings.
+func (f *Fleet) loadAll(names []string) ([]plan.Service, hcl.Diagnostics) {
+	loaded := make([]*declaration, len(names))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, name := range names {
+		group.Go(func() error {
+			loaded[i] = f.load(name)
+			return nil
+		})
+	}
+	_ = group.Wait() // none of them returns an error
+	var services []plan.Service
+	var warnings hcl.Diagnostics
+	for i, d := range loaded {
+		if d == nil {
+			warnings = append(warnings, strayBranch(f.Host.Root, names[i])...)
+			continue
+		}
+		warnings = append(warnings, d.warnings...)
+		maps.Copy(f.Sources.files, d.sources.files)
+		maps.Copy(f.Sources.ranges, d.sources.ranges)
+		services = append(services, d.finish())
+	}
+	return services, warnings
+}
+
+// strayBranch warns of a directory that is a branch, as a service's is, and has no config.ini.
+func strayBranch(root, name string) hcl.Diagnostics {
+	if _, err := os.Stat(filepath.Join(root, name, ".bzr")); err != nil {
+		return nil
+	}
+	return hcl.Diagnostics{{Severity: hcl.DiagWarning, Summary: "Not a service",
+		Detail: "The directory " + filepath.Join(root, name) + " is a branch and has no config.ini, so it is not taken for a service."}}
+}
+
+var serviceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$`)
+
+// load reads one service; nil if the directory is none.
+func (f *Fleet) load(name string) *declaration {
+	directory := filepath.Join(f.Host.Root, name)
+	src, err := os.ReadFile(filepath.Join(directory, serviceFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	d := newDeclaration(name, directory, f.Schemas)
+	switch {
+	case err != nil:
+		d.add(fault("Unreadable file", nil, "The service %s cannot be read: %s.", name, err))
+	case !serviceName.MatchString(name):
+		d.add(fault("Invalid service name", nil, "The directory %q cannot be a service: a name is up to 100 letters, digits and any of . _ + -, and "+
+			"begins with a letter or a digit. Rename the directory.", directory))
+	default:
+		d.read(src)
+	}
+	return d
+}
+
+// link checks what services say of one another: names that are none, and cycles.
+func (f *Fleet) link() {
+	needs := make(graph.Graph, len(f.Services))
+	for _, service := range f.Services {
+		needs[service.Name] = service.After
+	}
+	names, cycles := slices.Sorted(maps.Keys(needs)), needs.Cycles()
+	for i := range f.Services {
+		service := &f.Services[i]
+		if diags := f.checkAfter(*service, names, cycles[service.Name]); len(diags) > 0 {
+			service.Err = errors.Join(service.Err, diags)
+		}
+	}
+}
+
+func (f *Fleet) checkAfter(service plan.Service, names, cycle []string) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	subject := f.Sources.subject(&resource.AttrError{Addr: serviceAddr(service.Name), Attr: "after"})
+	for _, name := range service.After {
+		if _, ok := slices.BinarySearch(names, name); !ok {
+			diags = append(diags, fault("Unknown service", subject, "There is no service %q for %q to come after.%s",
+				name, service.Name, didYouMean(name, names)))
+		}
+	}
+	if cycle != nil {
+		diags = append(diags, fault("Dependency cycle", subject, "These services come after one another, so that none can be first: %s. "+
+			"Take one of them out of the \"after\" of another.", strings.Join(append(cycle, cycle[0]), " -> ")))
+	}
+	return diags
+}
+
+// serviceAddr is where the ranges of what belongs to the service as a whole are kept.
+func serviceAddr(name string) resource.Addr { return resource.Addr{Service: name} }

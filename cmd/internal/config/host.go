@@ -1,0 +1,205 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hcldec"
+	"github.com/hashicorp/hcl/v2/hclparse"
+	"github.com/zclconf/go-cty/cty"
+
+	"launchpad.net/cdplan/providers"
+	"launchpad.net/cdplan/providers/resource"
+)
+
+const (
+	defaultRoot        = "/srv/mojo/LOCAL"
+	defaultParallelism = 4
+	hostFile           = "cdplan.hcl"
+	systemHostFile     = "/etc/cdplan/cdplan.hcl"
+)
+
+// Host is what cdplan.hcl says, with defaults filled in.
+type Host struct {
+	File        string // path of the cdplan.hcl that was read; empty if there is none
+	Root        string // absolute
+	State       string // directory for locks and logs; empty for the default
+	Parallelism int    // services deployed at a time
+
+	providers map[string]provider
+}
+
+// provider is a provider block.
+type provider struct {
+	config cty.Value
+	block  hcl.Range
+}
+
+// hostSchema is cdplan.hcl beside its provider blocks.
+var hostSchema = resource.Schema{Attrs: map[string]resource.Attr{
+	"root":        {Type: cty.String, Public: true, Doc: "The directory of the services. The default is /srv/mojo/LOCAL."},
+	"state":       {Type: cty.String, Public: true, Doc: "The directory for locks and logs."},
+	"parallelism": {Type: cty.Number, Public: true, Doc: "How many services are deployed at a time. The default is 4."},
+}}
+
+// loadHost finds and reads cdplan.hcl. Without one there are only defaults.
+func loadHost(o Options, sources *Sources) (Host, hcl.Diagnostics) {
+	host := Host{Root: defaultRoot, Parallelism: defaultParallelism}
+	if root := firstNonEmpty(o.Root, o.Getenv("CDPLAN_ROOT")); root != "" {
+		host.Root = root
+	}
+	path, src, diags := hostSource(o, host.Root)
+	if path != "" && !diags.HasErrors() {
+		host.File = path
+		diags = append(diags, host.read(path, src, o, sources)...)
+	}
+	if absolute, err := filepath.Abs(host.Root); err == nil {
+		host.Root = absolute
+	}
+	return host, diags
+}
+
+func firstNonEmpty(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// hostSource returns the first cdplan.hcl that exists: the one named, which must, or one of the usual places.
+func hostSource(o Options, root string) (string, []byte, hcl.Diagnostics) {
+	if named := firstNonEmpty(o.Config, o.Getenv("CDPLAN_CONFIG")); named != "" {
+		src, err := os.ReadFile(named)
+		if err != nil {
+			return "", nil, hcl.Diagnostics{fault("Unreadable file", nil, "The configuration that -config or CDPLAN_CONFIG names cannot be read: %s.", err)}
+		}
+		return named, src, nil
+	}
+	for _, path := range []string{filepath.Join(root, hostFile), systemHostFile} {
+		src, err := os.ReadFile(path)
+		if err == nil {
+			return path, src, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", nil, hcl.Diagnostics{fault("Unreadable file", nil, "The configuration cannot be read: %s.", err)}
+		}
+	}
+	return "", nil, nil
+}
+
+// read fills the host in from the file.
+func (h *Host) read(path string, src []byte, o Options, sources *Sources) hcl.Diagnostics {
+	file, diags := hclparse.NewParser().ParseHCL(src, path)
+	sources.files[path] = file
+	if diags.HasErrors() {
+		return diags
+	}
+	blocks, body, more := file.Body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "provider", LabelNames: []string{"name"}}}})
+	diags = append(diags, more...)
+	values, more := decode(hostSchema, body)
+	diags = append(diags, more...)
+	if !more.HasErrors() {
+		diags = append(diags, h.set(values, path, o)...)
+	}
+	h.providers = map[string]provider{}
+	for _, block := range blocks.Blocks {
+		diags = append(diags, h.readProvider(block, o.Drivers)...)
+	}
+	return diags
+}
+
+type hostSettings struct {
+	Root        string `cty:"root"`
+	State       string `cty:"state"`
+	Parallelism int    `cty:"parallelism"`
+}
+
+func (h *Host) set(values cty.Value, path string, o Options) hcl.Diagnostics {
+	var s hostSettings
+	if err := resource.Decode(values, &s); err != nil {
+		return hcl.Diagnostics{fault("Invalid value", nil, "In %s: %s.", path, err)}
+	}
+	var diags hcl.Diagnostics
+	for name, value := range map[string]string{"root": s.Root, "state": s.State} {
+		if value != "" && !filepath.IsAbs(value) {
+			diags = append(diags, fault("Invalid value", nil, "In %s: %q must be an absolute path, not %q.", path, name, value))
+		}
+	}
+	if s.Parallelism < 0 {
+		diags = append(diags, fault("Invalid value", nil, "In %s: \"parallelism\" must be 1 or more.", path))
+	}
+	if said := firstNonEmpty(o.Root, o.Getenv("CDPLAN_ROOT")); said == "" && s.Root != "" {
+		h.Root = s.Root
+	}
+	h.State = s.State
+	if s.Parallelism > 0 {
+		h.Parallelism = s.Parallelism
+	}
+	return diags
+}
+
+func (h *Host) readProvider(block *hcl.Block, drivers []providers.Driver) hcl.Diagnostics {
+	name := block.Labels[0]
+	i := slices.IndexFunc(drivers, func(driver providers.Driver) bool { return driver.Name == name })
+	if i < 0 {
+		var known []string
+		for _, driver := range drivers {
+			known = append(known, driver.Name)
+		}
+		return hcl.Diagnostics{fault("Unknown provider", &block.LabelRanges[0], "There is no provider %q.%s", name, didYouMean(name, known))}
+	}
+	if before, ok := h.providers[name]; ok {
+		return hcl.Diagnostics{fault("Duplicate provider", &block.DefRange, "The provider %q is already configured on line %d.", name, before.block.Start.Line)}
+	}
+	config, diags := decode(drivers[i].Config, block.Body)
+	h.providers[name] = provider{config: config, block: block.DefRange}
+	return diags
+}
+
+// decode reads a body that has the attributes of a schema and nothing else.
+func decode(schema resource.Schema, body hcl.Body) (cty.Value, hcl.Diagnostics) {
+	spec := hcldec.ObjectSpec{}
+	for name, attr := range schema.Attrs {
+		spec[name] = &hcldec.AttrSpec{Name: name, Type: attr.Type, Required: attr.Required}
+	}
+	return hcldec.Decode(body, spec, nil)
+}
+
+// Open opens every provider with what cdplan.hcl says of it. It returns the resource types by name, and a function that closes them all.
+func (f *Fleet) Open(ctx context.Context) (map[string]providers.Resource, func() error, hcl.Diagnostics) {
+	types := map[string]providers.Resource{}
+	var opened []providers.Provider
+	var diags hcl.Diagnostics
+	for _, driver := range f.drivers {
+		given, ok := f.Host.providers[driver.Name]
+		subject := &given.block
+		if !ok {
+			given.config, subject = cty.NullVal(driver.Config.Type()), nil
+		}
+		p, err := driver.Open(ctx, given.config)
+		if err != nil {
+			diags = append(diags, fault("Invalid provider settings", subject, "%s.", sentence(err.Error())))
+			continue
+		}
+		opened = append(opened, p)
+		for typ := range driver.Types {
+			types[typ] = p.Resource(typ)
+		}
+	}
+	return types, func() error { return closeAll(opened) }, diags
+}
+
+func closeAll(opened []providers.Provider) error {
+	var errs []error
+	for _, p := range opened {
+		errs = append(errs, p.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,33 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/agext/levenshtein"
+)
+
+// nearest returns which of the known names was probably meant by a name that is not among them: the one with the fewest
+// letters to change, case aside, and the first of several. More than two letters, or more than a third of the longer
+// name, is too far. It returns "" if none is near.
+func nearest(name string, known []string) string {
+	best, least := "", 3
+	for _, candidate := range known {
+		length := max(utf8.RuneCountInString(name), utf8.RuneCountInString(candidate))
+		distance := levenshtein.Distance(strings.ToLower(name), strings.ToLower(candidate), nil)
+		if distance < least && distance < length && distance <= (length+2)/3 {
+			best, least = candidate, distance
+		}
+	}
+	return best
+}
+
+// didYouMean returns a sentence that names the nearest known name, with a space before it to append it to another; "" if
+// none is near.
+func didYouMean(name string, known []string) string {
+	if near := nearest(name, known); near != "" {
+		return fmt.Sprintf(" Did you mean %q?", near)
+	}
+	return ""
+}

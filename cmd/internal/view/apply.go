@@ -1,0 +1,98 @@
+package view
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"launchpad.net/cdplan/plan/apply"
+	"launchpad.net/cdplan/providers/resource"
+)
+
+// Event writes one line about how an apply goes on.
+func Event(w io.Writer, e apply.Event, s Style) error {
+	text := string(e.Kind)
+	switch {
+	case e.Text != "":
+		text = clean(e.Text)
+	case e.Result != nil:
+		text = outcomeText(*e.Result, s)
+	}
+	return lines(w, fmt.Sprintf("%s %s  %s", e.Time.UTC().Format("15:04:05Z"), clean(e.Service), text))
+}
+
+func outcomeText(r apply.Result, s Style) string {
+	text := s.paint(outcomeColors[r.Outcome], string(r.Outcome))
+	if took := took(r); took != "-" {
+		text += " " + took
+	}
+	return text
+}
+
+var outcomeColors = map[apply.Outcome]color{apply.Deployed: green, apply.Recorded: green, apply.Failed: red, apply.Interrupted: red,
+	apply.Refused: yellow, apply.Skipped: yellow, apply.NotStarted: yellow}
+
+// Results writes how it ended for every service, and the end of the log of what failed.
+func Results(w io.Writer, results []apply.Result, s Style) error {
+	t := newTable("service", "result", "took", "note")
+	for _, r := range results {
+		t.AppendRow(table.Row{clean(r.Service), s.paint(outcomeColors[r.Outcome], string(r.Outcome)), took(r), resultNote(r)})
+	}
+	if err := lines(w, t.Render()); err != nil {
+		return err
+	}
+	for _, r := range results {
+		if err := lines(w, failure(r, s)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func took(r apply.Result) string {
+	if r.Start.IsZero() {
+		return "-"
+	}
+	d := r.End.Sub(r.Start)
+	if d < time.Minute {
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+func resultNote(r apply.Result) string {
+	switch {
+	case r.Cause != "":
+		return clean(r.Cause + " goes first and did not succeed")
+	case r.Err != nil:
+		return cut(clean(r.Err.Error()), 100)
+	}
+	return ""
+}
+
+// failure tells in full what the table has no room for.
+func failure(r apply.Result, s Style) []string {
+	if r.Err == nil {
+		return nil
+	}
+	texts := []string{"", s.paint(bold, clean(r.Service)) + " " + string(r.Outcome) + ": " + clean(r.Err.Error())}
+	f := failureOf(r)
+	if f == nil {
+		return texts
+	}
+	for _, line := range f.Tail {
+		texts = append(texts, "    "+strings.TrimRight(clean(line), " "))
+	}
+	return append(texts, "  the whole output: "+f.Log)
+}
+
+// failureOf returns what the result has of a log, or nil.
+func failureOf(r apply.Result) *resource.Failure {
+	var f *resource.Failure
+	errors.As(r.Err, &f)
+	return f
+}

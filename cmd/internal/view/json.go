@@ -1,0 +1,321 @@
+package view
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"launchpad.net/cdplan/plan"
+	"launchpad.net/cdplan/plan/apply"
+	"launchpad.net/cdplan/providers/resource"
+)
+
+// FormatVersion is the version of every JSON output, "MAJOR.MINOR". A minor version adds fields, which a reader ignores when it does not know
+// them; a major version breaks, and a reader that does not know it must refuse.
+const FormatVersion = "1.0"
+
+// Faults turns the error of a service into diagnostics.
+type Faults func(service string, err error) hcl.Diagnostics
+
+// PlanJSON writes the plan as one JSON document.
+func PlanJSON(w io.Writer, p *plan.Plan, faults Faults) error {
+	return encode(w, planDocument(p, faults))
+}
+
+// ValidateJSON writes what is wrong with the fleet as one JSON document.
+func ValidateJSON(w io.Writer, services int, diags hcl.Diagnostics) error {
+	return encode(w, jsonValidation{FormatVersion: FormatVersion, Valid: !diags.HasErrors(), Services: services, Diagnostics: diagnostics(diags)})
+}
+
+// ListJSON writes what runs as one JSON document.
+func ListJSON(w io.Writer, services []Listed, faults Faults) error {
+	document := jsonList{FormatVersion: FormatVersion, Services: []jsonListed{}}
+	for _, service := range services {
+		listed := jsonListed{Service: service.Service, Servers: []jsonServer{}, Diagnostics: diagnostics(faults(service.Service, service.Err))}
+		for _, c := range service.Copies {
+			listed.Servers = append(listed.Servers, serverJSON(c))
+		}
+		document.Services = append(document.Services, listed)
+	}
+	return encode(w, document)
+}
+
+// VersionJSON writes the version as one JSON document.
+func VersionJSON(w io.Writer, version, goVersion string) error {
+	return encode(w, struct {
+		FormatVersion string `json:"format_version"`
+		Version       string `json:"version"`
+		Go            string `json:"go"`
+	}{FormatVersion, version, goVersion})
+}
+
+// Stream writes an apply as JSON lines: first the version of the format, then the plan, then its events, in the end its results.
+type Stream struct {
+	encoder *json.Encoder
+	now     func() time.Time
+}
+
+// NewStream writes the line that tells the version.
+func NewStream(w io.Writer, version string, now func() time.Time) (*Stream, error) {
+	s := &Stream{encoder: json.NewEncoder(w), now: now}
+	return s, s.write(jsonLine{Type: "version", Message: "cdplan " + version, FormatVersion: FormatVersion})
+}
+
+// Plan writes what is to be applied.
+func (s *Stream) Plan(p *plan.Plan, faults Faults) error {
+	document := planDocument(p, faults)
+	return s.write(jsonLine{Type: "plan", Message: headline(p, Style{})[0], Plan: &document})
+}
+
+// Event writes one event.
+func (s *Stream) Event(e apply.Event) error {
+	line := jsonLine{Type: string(e.Kind), Time: timestamp(e.Time), Service: e.Service, Message: e.Service + ": " + string(e.Kind)}
+	if e.Text != "" {
+		line.Message = e.Service + ": " + clean(e.Text)
+	}
+	if e.Result != nil {
+		result := resultJSON(*e.Result)
+		line.Result, line.Message = &result, e.Service+": "+outcomeText(*e.Result, Style{})
+	}
+	return s.write(line)
+}
+
+// Results writes how it ended.
+func (s *Stream) Results(results []apply.Result) error {
+	line := jsonLine{Type: "results", Message: plural(len(results), "result"), Results: []jsonResult{}}
+	for _, r := range results {
+		line.Results = append(line.Results, resultJSON(r))
+	}
+	return s.write(line)
+}
+
+func (s *Stream) write(line jsonLine) error {
+	line.Level = "info"
+	if line.Time == "" {
+		line.Time = timestamp(s.now())
+	}
+	return s.encoder.Encode(line)
+}
+
+// The documents. Lists are never null and always ordered.
+type (
+	jsonLine struct {
+		Type          string       `json:"type"`
+		Level         string       `json:"level"`
+		Time          string       `json:"time"`
+		Message       string       `json:"message"`
+		FormatVersion string       `json:"format_version,omitempty"`
+		Service       string       `json:"service,omitempty"`
+		Plan          *jsonPlan    `json:"plan,omitempty"`
+		Result        *jsonResult  `json:"result,omitempty"`
+		Results       []jsonResult `json:"results,omitempty"`
+	}
+	jsonPlan struct {
+		FormatVersion string         `json:"format_version"`
+		Fingerprint   string         `json:"fingerprint"`
+		Summary       map[string]int `json:"summary"`
+		Services      []jsonDecision `json:"services"`
+	}
+	jsonDecision struct {
+		Service     string           `json:"service"`
+		Verdict     string           `json:"verdict"`
+		Reasons     []string         `json:"reasons"`
+		Fingerprint string           `json:"fingerprint"`
+		Wave        int              `json:"wave"`
+		WaitsFor    []string         `json:"waits_for"`
+		Held        string           `json:"held"`
+		Servers     int              `json:"servers"`
+		Behind      []string         `json:"behind"`
+		Steps       []string         `json:"steps"`
+		Changes     []jsonChange     `json:"changes"`
+		Diagnostics []jsonDiagnostic `json:"diagnostics"`
+	}
+	jsonChange struct {
+		Label        string        `json:"label"`
+		From         *jsonRevision `json:"from"`
+		To           *jsonRevision `json:"to"`
+		Rewritten    bool          `json:"rewritten"`
+		Commits      []jsonCommit  `json:"commits"`
+		HistoryError string        `json:"history_error"`
+	}
+	jsonRevision struct {
+		Revno    string `json:"revno"`
+		Revision string `json:"revision"`
+	}
+	jsonCommit struct {
+		Revno    string `json:"revno"`
+		Revision string `json:"revision"`
+		Author   string `json:"author"`
+		Date     string `json:"date"`
+		Subject  string `json:"subject"`
+	}
+	jsonDiagnostic struct {
+		Severity string `json:"severity"`
+		Summary  string `json:"summary"`
+		Detail   string `json:"detail"`
+		File     string `json:"file"`
+		Line     int    `json:"line"`
+		Column   int    `json:"column"`
+	}
+	jsonResult struct {
+		Service string   `json:"service"`
+		Result  string   `json:"result"`
+		Cause   string   `json:"cause"`
+		Error   string   `json:"error"`
+		Log     string   `json:"log"`
+		Tail    []string `json:"tail"`
+		Start   string   `json:"start"`
+		End     string   `json:"end"`
+	}
+	jsonList struct {
+		FormatVersion string       `json:"format_version"`
+		Services      []jsonListed `json:"services"`
+	}
+	jsonListed struct {
+		Service     string           `json:"service"`
+		Servers     []jsonServer     `json:"servers"`
+		Diagnostics []jsonDiagnostic `json:"diagnostics"`
+	}
+	jsonServer struct {
+		ID     string     `json:"id"`
+		Name   string     `json:"name"`
+		Region string     `json:"region"`
+		Status string     `json:"status"`
+		Stamp  *jsonStamp `json:"stamp"`
+	}
+	jsonStamp struct {
+		Hash       string       `json:"hash"`
+		Consistent bool         `json:"consistent"`
+		At         string       `json:"at"`
+		Run        string       `json:"run"`
+		Branches   []jsonBranch `json:"branches"`
+	}
+	jsonBranch struct {
+		Label string `json:"label"`
+		jsonRevision
+	}
+	jsonValidation struct {
+		FormatVersion string           `json:"format_version"`
+		Valid         bool             `json:"valid"`
+		Services      int              `json:"services"`
+		Diagnostics   []jsonDiagnostic `json:"diagnostics"`
+	}
+)
+
+func encode(w io.Writer, document any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(document)
+}
+
+func planDocument(p *plan.Plan, faults Faults) jsonPlan {
+	document := jsonPlan{FormatVersion: FormatVersion, Fingerprint: p.Fingerprint, Summary: map[string]int{}, Services: []jsonDecision{}}
+	for verdict, n := range p.Counts() {
+		document.Summary[string(verdict)] = n
+	}
+	for _, d := range p.Decisions {
+		document.Services = append(document.Services, decisionJSON(d, faults))
+	}
+	return document
+}
+
+func decisionJSON(d plan.Decision, faults Faults) jsonDecision {
+	decision := jsonDecision{Service: d.Service, Verdict: string(d.Verdict), Reasons: []string{}, Fingerprint: d.Fingerprint, Wave: d.Wave,
+		WaitsFor: notNil(d.WaitsFor), Held: d.Held, Servers: d.Copies, Behind: notNil(d.Behind), Steps: []string{}, Changes: []jsonChange{},
+		Diagnostics: diagnostics(faults(d.Service, d.Err))}
+	for _, reason := range d.Reasons {
+		decision.Reasons = append(decision.Reasons, string(reason))
+	}
+	for _, step := range d.Steps {
+		decision.Steps = append(decision.Steps, step.Addr.String())
+	}
+	for _, c := range d.Changes {
+		decision.Changes = append(decision.Changes, changeJSON(c))
+	}
+	return decision
+}
+
+func changeJSON(c plan.Change) jsonChange {
+	change := jsonChange{Label: c.Label, From: revisionJSON(c.From), To: revisionJSON(c.To), Commits: []jsonCommit{}}
+	if c.History == nil {
+		return change
+	}
+	change.Rewritten = c.History.Rewritten
+	if c.History.Err != nil {
+		change.HistoryError = clean(c.History.Err.Error())
+	}
+	for _, commit := range c.History.Commits {
+		change.Commits = append(change.Commits, jsonCommit{Revno: commit.Revno, Revision: commit.ID, Author: clean(commit.Author),
+			Date: timestamp(commit.Date), Subject: clean(commit.Subject)})
+	}
+	return change
+}
+
+func revisionJSON(r resource.Revision) *jsonRevision {
+	if r.ID == "" {
+		return nil
+	}
+	return &jsonRevision{Revno: r.Revno, Revision: r.ID}
+}
+
+func resultJSON(r apply.Result) jsonResult {
+	result := jsonResult{Service: r.Service, Result: string(r.Outcome), Cause: r.Cause, Tail: []string{}, Start: timestamp(r.Start), End: timestamp(r.End)}
+	if r.Err != nil {
+		result.Error = clean(r.Err.Error())
+	}
+	if f := failureOf(r); f != nil {
+		result.Log = f.Log
+		for _, line := range f.Tail {
+			result.Tail = append(result.Tail, clean(line))
+		}
+	}
+	return result
+}
+
+func serverJSON(c resource.Copy) jsonServer {
+	server := jsonServer{ID: c.ID, Name: c.Name, Region: c.Region, Status: c.Status}
+	stamp, ok := c.Stamp()
+	if !ok {
+		return server
+	}
+	server.Stamp = &jsonStamp{Hash: stamp.Hash, Consistent: c.Err == nil, At: stamp.At, Run: stamp.Run, Branches: []jsonBranch{}}
+	for _, label := range slices.Sorted(maps.Keys(stamp.Revisions)) {
+		revision := stamp.Revisions[label]
+		server.Stamp.Branches = append(server.Stamp.Branches, jsonBranch{label, jsonRevision{Revno: revision.Revno, Revision: revision.ID}})
+	}
+	return server
+}
+
+func diagnostics(diags hcl.Diagnostics) []jsonDiagnostic {
+	list := []jsonDiagnostic{}
+	for _, diag := range diags {
+		d := jsonDiagnostic{Severity: "error", Summary: clean(diag.Summary), Detail: clean(diag.Detail)}
+		if diag.Severity == hcl.DiagWarning {
+			d.Severity = "warning"
+		}
+		if diag.Subject != nil {
+			d.File, d.Line, d.Column = diag.Subject.Filename, diag.Subject.Start.Line, diag.Subject.Start.Column
+		}
+		list = append(list, d)
+	}
+	return list
+}
+
+// timestamp returns UTC, RFC 3339; empty for no time.
+func timestamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func notNil(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}

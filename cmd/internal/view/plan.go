@@ -1,0 +1,240 @@
+package view
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"launchpad.net/cdplan/plan"
+	"launchpad.net/cdplan/providers/resource"
+)
+
+// maxCommits is how many revisions of a branch are shown, the newest; the rest is counted.
+const maxCommits = 5
+
+// Plan writes the plan for a terminal: how much is to be done, a line for each service that is not simply the same, and what moved.
+func Plan(w io.Writer, p *plan.Plan, s Style) error {
+	if err := lines(w, headline(p, s)...); err != nil {
+		return err
+	}
+	shown := notable(p)
+	if len(shown) == 0 {
+		return nil
+	}
+	if err := lines(w, "", planTable(shown, s)); err != nil {
+		return err
+	}
+	for _, decision := range shown {
+		if err := lines(w, detail(decision, s)...); err != nil {
+			return err
+		}
+	}
+	if p.Fingerprint != "" && s.Hints {
+		return lines(w, "", "Apply it:  cdplan apply")
+	}
+	return nil
+}
+
+// ShortFingerprint returns the form for people: the first twelve digits in groups of four.
+func ShortFingerprint(fingerprint string) string {
+	if len(fingerprint) < 12 {
+		return fingerprint
+	}
+	return fingerprint[:4] + "-" + fingerprint[4:8] + "-" + fingerprint[8:12]
+}
+
+// acting and resting list the verdicts in the order in which they are counted.
+var (
+	acting  = []plan.Verdict{plan.New, plan.Redeploy, plan.Record}
+	resting = []plan.Verdict{plan.Unapproved, plan.Blocked, plan.Invalid, plan.Unknown, plan.Same}
+)
+
+func headline(p *plan.Plan, s Style) []string {
+	counts := p.Counts()
+	todo, rest := tally(counts, acting), tally(counts, resting)
+	switch {
+	case len(todo) > 0:
+		first := fmt.Sprintf("Plan %s: %s.", ShortFingerprint(p.Fingerprint), strings.Join(todo, ", "))
+		if len(rest) == 0 {
+			return []string{s.paint(bold, first)}
+		}
+		return []string{s.paint(bold, first), strings.Join(rest, ", ") + "."}
+	case counts[plan.Same] == len(p.Decisions):
+		return []string{s.paint(bold, fmt.Sprintf("No changes: %s, all as their branches say.", plural(len(p.Decisions), "service")))}
+	}
+	return []string{s.paint(bold, fmt.Sprintf("Nothing to apply: %s.", strings.Join(rest, ", ")))}
+}
+
+func tally(counts map[plan.Verdict]int, verdicts []plan.Verdict) []string {
+	var texts []string
+	for _, verdict := range verdicts {
+		if n := counts[verdict]; n > 0 {
+			texts = append(texts, fmt.Sprintf("%d %s", n, verdict))
+		}
+	}
+	return texts
+}
+
+// notable returns what is not the same, in the order of the plan: what apply does first, then what is held, then what is in trouble.
+func notable(p *plan.Plan) []plan.Decision {
+	var do, held, trouble []plan.Decision
+	for _, decision := range p.Decisions {
+		switch {
+		case decision.Verdict.Acts():
+			do = append(do, decision)
+		case decision.Verdict.Held():
+			held = append(held, decision)
+		case decision.Verdict != plan.Same:
+			trouble = append(trouble, decision)
+		}
+	}
+	slices.SortStableFunc(do, func(a, b plan.Decision) int { return a.Wave - b.Wave })
+	return slices.Concat(do, held, trouble)
+}
+
+var marks = map[plan.Verdict]string{plan.New: "+", plan.Redeploy: "~", plan.Record: "^", plan.Unapproved: "=", plan.Blocked: "=",
+	plan.Invalid: "!", plan.Unknown: "?"}
+
+var colors = map[plan.Verdict]color{plan.New: green, plan.Redeploy: yellow, plan.Record: green, plan.Invalid: red, plan.Unknown: red}
+
+func planTable(shown []plan.Decision, s Style) string {
+	t := newTable("", "service", "action", "change", "commits", "servers", "wave", "note")
+	t.SetColumnConfigs([]table.ColumnConfig{{Name: "commits", Align: text.AlignRight, AlignHeader: text.AlignRight}, {Name: "servers", Align: text.AlignRight, AlignHeader: text.AlignRight},
+		{Name: "wave", Align: text.AlignRight, AlignHeader: text.AlignRight}})
+	for _, d := range shown {
+		wave := "-"
+		if d.Wave > 0 {
+			wave = strconv.Itoa(d.Wave)
+		}
+		t.AppendRow(table.Row{" " + s.paint(colors[d.Verdict], marks[d.Verdict]), clean(d.Service), s.paint(colors[d.Verdict], string(d.Verdict)),
+			change(d), commits(d), serverCount(d), wave, cut(note(d), 60)})
+	}
+	return t.Render()
+}
+
+// change tells what moved in few words: the one branch and its revnos, or how many branches.
+func change(d plan.Decision) string {
+	switch {
+	case len(d.Changes) == 0 && len(d.Behind) > 0:
+		return fmt.Sprintf("%d of %s", len(d.Behind), plural(d.Copies, "stamp"))
+	case len(d.Changes) == 0:
+		return "-"
+	case len(d.Changes) == 1:
+		return d.Changes[0].Label + " " + arrow(d.Changes[0])
+	}
+	return fmt.Sprintf("%d branches", len(d.Changes))
+}
+
+func arrow(c plan.Change) string {
+	switch {
+	case c.From.ID == "":
+		return revno(c.To)
+	case c.To.ID == "":
+		return revno(c.From) + " -> gone"
+	}
+	return revno(c.From) + " -> " + revno(c.To)
+}
+
+func revno(r resource.Revision) string { return "r" + clean(r.Revno) }
+
+// commits counts the revisions between deployed and wanted; "-" where nobody could say.
+func commits(d plan.Decision) string {
+	n, known := 0, false
+	for _, c := range d.Changes {
+		if c.History != nil && c.History.Err == nil && !c.History.Rewritten {
+			n, known = n+len(c.History.Commits), true
+		}
+	}
+	if !known {
+		return "-"
+	}
+	return strconv.Itoa(n)
+}
+
+func serverCount(d plan.Decision) string {
+	if d.Verdict == plan.Invalid || d.Verdict == plan.Unknown {
+		return "-"
+	}
+	return strconv.Itoa(d.Copies)
+}
+
+// note tells what the reader has to know beyond the change.
+func note(d plan.Decision) string {
+	var texts []string
+	for _, reason := range d.Reasons {
+		if d.Verdict == plan.New || reason == plan.Mixed || reason == plan.HashMismatch || reason == plan.Unstamped {
+			texts = append(texts, string(reason))
+		}
+	}
+	if len(d.WaitsFor) > 0 {
+		texts = append(texts, "after "+strings.Join(d.WaitsFor, ", "))
+	}
+	if d.Held != "" {
+		texts = append(texts, d.Held)
+	}
+	if d.Err != nil {
+		texts = append(texts, "see the error")
+	}
+	return clean(strings.Join(texts, "; "))
+}
+
+// detail tells each change of a service: between which revisions, and what they say.
+func detail(d plan.Decision, s Style) []string {
+	if len(d.Reasons) == 0 {
+		return nil
+	}
+	var reasons []string
+	for _, reason := range d.Reasons {
+		reasons = append(reasons, string(reason))
+	}
+	texts := []string{"", s.paint(bold, clean(d.Service)) + ": " + strings.Join(reasons, ", ")}
+	if len(d.Behind) > 0 && len(d.Behind) < d.Copies {
+		texts = append(texts, "  servers behind: "+clean(strings.Join(d.Behind, ", ")))
+	}
+	if d.Copies == 0 || slices.Contains(d.Reasons, plan.NeverRecorded) {
+		return append(texts, wantedRevisions(d))
+	}
+	for _, c := range d.Changes {
+		texts = append(texts, changeDetail(c, s)...)
+	}
+	return texts
+}
+
+func wantedRevisions(d plan.Decision) string {
+	var texts []string
+	for _, c := range d.Changes {
+		texts = append(texts, c.Label+" "+revno(c.To))
+	}
+	return "  " + strings.Join(texts, ", ")
+}
+
+func changeDetail(c plan.Change, s Style) []string {
+	texts := []string{fmt.Sprintf("  %s %s", c.Label, arrow(c))}
+	h := c.History
+	switch {
+	case h == nil:
+		return texts
+	case h.Rewritten:
+		return append(texts, "    "+s.paint(red, "history rewritten")+": the deployed revision is no longer in the branch")
+	case h.Err != nil:
+		return append(texts, "    the log could not be read: "+clean(errors.Join(h.Err).Error()))
+	}
+	for _, commit := range h.Commits[:min(len(h.Commits), maxCommits)] {
+		texts = append(texts, commitLine(commit, s))
+	}
+	if more := len(h.Commits) - maxCommits; more > 0 {
+		texts = append(texts, fmt.Sprintf("    and %d more", more))
+	}
+	return texts
+}
+
+func commitLine(c resource.Commit, s Style) string {
+	line := fmt.Sprintf("    %-6s %s  %s", revno(c.Revision), cut(clean(c.Author), 24), cut(clean(c.Subject), 72))
+	return cut(strings.TrimRight(line, " "), s.Width)
+}
