@@ -32,7 +32,7 @@ type dirstate struct {
 func parseDirstate(data []byte) (dirstate, error) {
 	body, ok := bytes.CutPrefix(data, []byte(dirstateHeader))
 	sum, body, okSum := number(body, "crc32: ")
-	_, body, okCount := number(body, "num_entries: ")
+	count, body, okCount := number(body, "num_entries: ")
 	if !ok || !okSum || !okCount {
 		return dirstate{}, fmt.Errorf("%w: unknown header", errTorn)
 	}
@@ -45,7 +45,11 @@ func parseDirstate(data []byte) (dirstate, error) {
 	if !okParents || !okGhosts || present < 0 || present < len(parents) && slices.Contains(ghosts, parents[0]) {
 		return dirstate{}, fmt.Errorf("%w: unknown parents", errTorn)
 	}
-	return splitRows(dirstate{parents: parents, width: keyFields + treeFields*(1+present)}, body)
+	d, err := splitRows(dirstate{parents: parents, width: keyFields + treeFields*(1+present)}, body)
+	if err == nil && int64(len(d.rows)) != count {
+		return dirstate{}, fmt.Errorf("%w: wrong number of rows", errTorn)
+	}
+	return d, err
 }
 
 // number cuts a line "NAME NUMBER" off data.
