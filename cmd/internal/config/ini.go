@@ -15,8 +15,8 @@ const (
 	// defaultSection gives its keys to every other section that is written.
 	defaultSection = "DEFAULT"
 
-	// maxSize bounds a file, and a value after interpolation, in bytes. hcl's scanner never ends on a single
-	// grapheme cluster of 64 KiB, and references to references can grow without bound.
+	// maxSize bounds a file, and a value after interpolation, in bytes. A config.ini has a few kilobytes; finding places in
+	// one endless line takes time, and references to references grow without bound.
 	maxSize = 64<<10 - 1
 )
 

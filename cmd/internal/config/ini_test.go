@@ -287,7 +287,7 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// A grapheme cluster as long as hcl's scanner can bear, which is why longer files are refused.
+// hcl takes a grapheme cluster of more than 4 KiB for several, so that columns are off. Bytes must not be.
 func TestLongCluster(t *testing.T) {
 	src := "[s]\na = e"
 	src += strings.Repeat("\u0301", (maxSize-len(src))/2)

@@ -9,14 +9,14 @@ import (
 )
 
 // nearest returns which of the known names was probably meant by a name that is not among them: the one with the fewest
-// letters to change, case aside, and the first of several. More than two letters, or more than a third of the longer
-// name, is too far. It returns "" if none is near.
+// letters to change, case aside, and the first of several. More than two letters is too far, and so is more than a third
+// of the longer name, but for a single letter. It returns "" if none is near.
 func nearest(name string, known []string) string {
 	best, least := "", 3
 	for _, candidate := range known {
 		length := max(utf8.RuneCountInString(name), utf8.RuneCountInString(candidate))
 		distance := levenshtein.Distance(strings.ToLower(name), strings.ToLower(candidate), nil)
-		if distance < least && distance < length && distance <= (length+2)/3 {
+		if distance < least && distance < length && distance <= max(length/3, 1) {
 			best, least = candidate, distance
 		}
 	}
