@@ -135,7 +135,7 @@ func globalOptions(at location) []string {
 
 // environ returns our own environment without what would change brz's answers or have it ask questions.
 func (p *program) environ(at location) ([]string, error) {
-	env := slices.DeleteFunc(os.Environ(), func(entry string) bool { return !at.personal() && foreign(entry) || localised(entry) })
+	env := slices.DeleteFunc(os.Environ(), func(entry string) bool { return !at.personal() && foreign(entry) || unwanted(entry) })
 	env = append(env, "LC_ALL=C.UTF-8", "BRZ_LOG=/dev/null", "BRZ_PROGRESS_BAR=none", "SSH_ASKPASS_REQUIRE=never")
 	if at.personal() {
 		return env, nil
@@ -144,9 +144,12 @@ func (p *program) environ(at location) ([]string, error) {
 	return append(env, "BRZ_HOME="+home, "BZR_HOME="+home), err
 }
 
-// localised says that the entry would have brz speak another language, which LC_ALL alone does not prevent.
-func localised(entry string) bool { return strings.HasPrefix(entry, "LANGUAGE=") }
+// unwanted says that the entry would have brz speak another language, which LC_ALL alone does not prevent, or ssh ask for a password.
+func unwanted(entry string) bool {
+	return strings.HasPrefix(entry, "LANGUAGE=") || strings.HasPrefix(entry, "SSH_ASKPASS")
+}
 
+// foreign says that the entry is about brz.
 func foreign(entry string) bool {
 	return strings.HasPrefix(entry, "BRZ_") || strings.HasPrefix(entry, "BZR_")
 }
