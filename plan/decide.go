@@ -27,6 +27,11 @@ func Decide(service Service, schemas map[string]resource.Schema, readings state.
 		return d
 	}
 	d.judge(schemas[record.Addr.Type], fill(schemas, *record, wanted), readings[record.Addr].Copies)
+	for i, change := range d.Changes {
+		if source := service.source(schemas, change.Label); source != nil {
+			d.Changes[i].Location = source.Config.GetAttr("location").AsString()
+		}
+	}
 	d.plan(schemas, wanted)
 	d.Fingerprint = fingerprint(d)
 	return d

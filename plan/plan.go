@@ -110,10 +110,11 @@ type Decision struct {
 
 // Change is a branch whose deployed revision is not the wanted one.
 type Change struct {
-	Label   string
-	From    resource.Revision // zero for a branch that was not deployed before
-	To      resource.Revision // zero for a branch that is no longer named
-	History *resource.History // what lies between; nil if nobody asked
+	Label    string
+	Location string            // of the branch, as declared; empty for one that is no longer named
+	From     resource.Revision // zero for a branch that was not deployed before
+	To       resource.Revision // zero for a branch that is no longer named
+	History  *resource.History // what lies between; nil if nobody asked
 }
 
 // Compute makes the plan. Trouble with one service changes nothing for those that do not come after it.

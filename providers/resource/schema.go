@@ -8,7 +8,8 @@ import (
 type Role string
 
 const (
-	// Source is only read: it says which revision is wanted. Its object has an attribute "revision" of RevisionType.
+	// Source is only read: it says which revision is wanted. Its object has an attribute "revision" of RevisionType, and "location", which
+	// tells people where it is read and holds no secret.
 	Source Role = "source"
 	// Action is something done, not something kept: whether it must be done again is told by the service's Record.
 	Action Role = "action"

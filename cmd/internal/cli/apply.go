@@ -83,6 +83,9 @@ func (o applyOptions) follow(ctx context.Context, fleet *opened, p *plan.Plan) e
 			return err
 		}
 	}
+	if !o.json && o.env.StderrTerminal {
+		o.env.say("\n")
+	}
 	results, err := apply.Run(o.force, p, o.options(ctx, fleet, output.event))
 	if err != nil {
 		return err

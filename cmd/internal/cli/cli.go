@@ -183,7 +183,7 @@ func usage(cmd *cobra.Command) error {
 
 func writeFlags(b *strings.Builder, title, usages string) {
 	if usages != "" {
-		fmt.Fprintf(b, "\n%s:\n%s", title, strings.ReplaceAll(strings.ReplaceAll(usages, "      --", "      -"), "-h, --", "-h, -"))
+		fmt.Fprintf(b, "\n%s:\n%s", title, strings.ReplaceAll(strings.ReplaceAll(usages, "      --", "       -"), "  -h, --", "   -h, -"))
 	}
 }
 

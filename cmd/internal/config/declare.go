@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
@@ -11,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -69,7 +66,7 @@ func (d *declaration) add(diags ...*hcl.Diagnostic) { d.diags = append(d.diags, 
 func (d *declaration) read(src []byte) {
 	sum := sha1.Sum(src)
 	d.sum = hex.EncodeToString(sum[:])
-	d.sources.files[d.filename] = &hcl.File{Bytes: printable(src)}
+	d.sources.files[d.filename] = &hcl.File{Bytes: mask(src)}
 	doc, diags := parseINI(d.filename, src)
 	d.doc = doc
 	d.add(diags...)
@@ -78,19 +75,6 @@ func (d *declaration) read(src []byte) {
 	branches := d.readBranches()
 	run := d.readRun(branches)
 	d.readStamp(append(branches, run))
-}
-
-// printable returns the text for showing lines of it: as long as the original, with a "?" for every byte of what a terminal should not get.
-func printable(src []byte) []byte {
-	shown := bytes.Clone(src)
-	for i := 0; i < len(shown); {
-		r, size := utf8.DecodeRune(shown[i:])
-		if r == utf8.RuneError || r != '\n' && r != '\r' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
-			copy(shown[i:i+size], "????")
-		}
-		i += size
-	}
-	return shown
 }
 
 // finish returns the service with its faults.

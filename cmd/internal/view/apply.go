@@ -42,7 +42,7 @@ func Results(w io.Writer, results []apply.Result, s Style) error {
 	for _, r := range results {
 		t.AppendRow(table.Row{clean(r.Service), s.paint(outcomeColors[r.Outcome], string(r.Outcome)), took(r), resultNote(r)})
 	}
-	if err := lines(w, t.Render()); err != nil {
+	if err := lines(w, "", t.Render()); err != nil {
 		return err
 	}
 	for _, r := range results {
@@ -58,6 +58,9 @@ func took(r apply.Result) string {
 		return "-"
 	}
 	d := r.End.Sub(r.Start)
+	if d < time.Second {
+		return d.Round(10 * time.Millisecond).String()
+	}
 	if d < time.Minute {
 		return d.Round(100 * time.Millisecond).String()
 	}

@@ -136,6 +136,7 @@ type (
 	}
 	jsonChange struct {
 		Label        string        `json:"label"`
+		Location     string        `json:"location"`
 		From         *jsonRevision `json:"from"`
 		To           *jsonRevision `json:"to"`
 		Rewritten    bool          `json:"rewritten"`
@@ -240,7 +241,7 @@ func decisionJSON(d plan.Decision, faults Faults) jsonDecision {
 }
 
 func changeJSON(c plan.Change) jsonChange {
-	change := jsonChange{Label: c.Label, From: revisionJSON(c.From), To: revisionJSON(c.To), Commits: []jsonCommit{}}
+	change := jsonChange{Label: c.Label, Location: clean(c.Location), From: revisionJSON(c.From), To: revisionJSON(c.To), Commits: []jsonCommit{}}
 	if c.History == nil {
 		return change
 	}

@@ -75,10 +75,17 @@ func tally(counts map[plan.Verdict]int, verdicts []plan.Verdict) []string {
 	var texts []string
 	for _, verdict := range verdicts {
 		if n := counts[verdict]; n > 0 {
-			texts = append(texts, fmt.Sprintf("%d %s", n, verdict))
+			texts = append(texts, counted(n, verdict))
 		}
 	}
 	return texts
+}
+
+func counted(n int, v plan.Verdict) string {
+	if v == plan.Redeploy || v == plan.Record {
+		return plural(n, string(v))
+	}
+	return fmt.Sprintf("%d %s", n, v)
 }
 
 // notable returns what is not the same, in the order of the plan: what apply does first, then what is held, then what is in trouble.
@@ -104,7 +111,7 @@ var marks = map[plan.Verdict]string{plan.New: "+", plan.Redeploy: "~", plan.Reco
 var colors = map[plan.Verdict]color{plan.New: green, plan.Redeploy: yellow, plan.Record: green, plan.Invalid: red, plan.Unknown: red}
 
 func planTable(shown []plan.Decision, s Style) string {
-	t := newTable("", "service", "action", "change", "commits", "servers", "wave", "note")
+	t := newTable("   service", "action", "change", "commits", "servers", "wave", "note")
 	t.SetColumnConfigs([]table.ColumnConfig{{Name: "commits", Align: text.AlignRight, AlignHeader: text.AlignRight}, {Name: "servers", Align: text.AlignRight, AlignHeader: text.AlignRight},
 		{Name: "wave", Align: text.AlignRight, AlignHeader: text.AlignRight}})
 	for _, d := range shown {
@@ -112,23 +119,35 @@ func planTable(shown []plan.Decision, s Style) string {
 		if d.Wave > 0 {
 			wave = strconv.Itoa(d.Wave)
 		}
-		t.AppendRow(table.Row{" " + s.paint(colors[d.Verdict], marks[d.Verdict]), clean(d.Service), s.paint(colors[d.Verdict], string(d.Verdict)),
+		t.AppendRow(table.Row{" " + s.paint(colors[d.Verdict], marks[d.Verdict]) + " " + clean(d.Service), s.paint(colors[d.Verdict], string(d.Verdict)),
 			change(d), commits(d), serverCount(d), wave, cut(note(d), 60)})
 	}
 	return t.Render()
 }
 
-// change tells what moved in few words: the one branch and its revnos, or how many branches.
+// changeWidth is how much of a line the branches may take; more of them are counted.
+const changeWidth = 36
+
+// change tells what moved in few words: each branch with its revnos, or how many branches.
 func change(d plan.Decision) string {
 	switch {
 	case len(d.Changes) == 0 && len(d.Behind) > 0:
 		return fmt.Sprintf("%d of %s", len(d.Behind), plural(d.Copies, "stamp"))
 	case len(d.Changes) == 0:
 		return "-"
-	case len(d.Changes) == 1:
-		return d.Changes[0].Label + " " + arrow(d.Changes[0])
+	}
+	if all := branches(d); len(all) <= changeWidth {
+		return all
 	}
 	return fmt.Sprintf("%d branches", len(d.Changes))
+}
+
+func branches(d plan.Decision) string {
+	var texts []string
+	for _, c := range d.Changes {
+		texts = append(texts, c.Label+" "+arrow(c))
+	}
+	return strings.Join(texts, ", ")
 }
 
 func arrow(c plan.Change) string {
@@ -168,7 +187,7 @@ func serverCount(d plan.Decision) string {
 func note(d plan.Decision) string {
 	var texts []string
 	for _, reason := range d.Reasons {
-		if d.Verdict == plan.New || reason == plan.Mixed || reason == plan.HashMismatch || reason == plan.Unstamped {
+		if reason == plan.Mixed || reason == plan.HashMismatch || reason == plan.Unstamped {
 			texts = append(texts, string(reason))
 		}
 	}
@@ -184,9 +203,11 @@ func note(d plan.Decision) string {
 	return clean(strings.Join(texts, "; "))
 }
 
-// detail tells each change of a service: between which revisions, and what they say.
+// detail tells each change of a service: between which revisions, and what they say. Of a service that is new the table says it all, if there
+// was room.
 func detail(d plan.Decision, s Style) []string {
-	if len(d.Reasons) == 0 {
+	firstDeploy := slices.Contains(d.Reasons, plan.NeverRecorded)
+	if len(d.Reasons) == 0 || firstDeploy && len(branches(d)) <= changeWidth {
 		return nil
 	}
 	var reasons []string
@@ -197,8 +218,8 @@ func detail(d plan.Decision, s Style) []string {
 	if len(d.Behind) > 0 && len(d.Behind) < d.Copies {
 		texts = append(texts, "  servers behind: "+clean(strings.Join(d.Behind, ", ")))
 	}
-	if d.Copies == 0 || slices.Contains(d.Reasons, plan.NeverRecorded) {
-		return append(texts, wantedRevisions(d))
+	if firstDeploy {
+		return append(texts, "  "+branches(d))
 	}
 	for _, c := range d.Changes {
 		texts = append(texts, changeDetail(c, s)...)
@@ -206,16 +227,8 @@ func detail(d plan.Decision, s Style) []string {
 	return texts
 }
 
-func wantedRevisions(d plan.Decision) string {
-	var texts []string
-	for _, c := range d.Changes {
-		texts = append(texts, c.Label+" "+revno(c.To))
-	}
-	return "  " + strings.Join(texts, ", ")
-}
-
 func changeDetail(c plan.Change, s Style) []string {
-	texts := []string{fmt.Sprintf("  %s %s", c.Label, arrow(c))}
+	texts := []string{strings.TrimRight(fmt.Sprintf("  %s %s  %s", c.Label, arrow(c), s.paint(faint, clean(c.Location))), " ")}
 	h := c.History
 	switch {
 	case h == nil:

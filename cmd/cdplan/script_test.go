@@ -1,0 +1,237 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"launchpad.net/cdplan/providers/nova/novatest"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"cdplan": main})
+}
+
+// TestScripts runs every story in testdata/script: cdplan itself, real brz, the stand-in for mojo, and a nova of its own for each story.
+func TestScripts(t *testing.T) {
+	if _, err := exec.LookPath("brz"); err != nil {
+		t.Fatalf("the stories need brz (apt-get install brz): %v", err)
+	}
+	bin := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", bin, "launchpad.net/cdplan/examples/stand-in/mojo").CombinedOutput(); err != nil {
+		t.Fatalf("cannot build the stand-in for mojo: %v\n%s", err, out)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+		Setup:               func(env *testscript.Env) error { return setup(env, bin) },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"branch": branch, "commit": commit, "service": service, "nova": cloud, "code": code, "plain": plain,
+		},
+	})
+}
+
+// cloudKey is where a story keeps its nova.
+type cloudKey struct{}
+
+func setup(env *testscript.Env, bin string) error {
+	cloud, err := novatest.Start("", novatest.Options{})
+	if err != nil {
+		return err
+	}
+	env.Defer(func() {
+		if err := cloud.Close(); err != nil {
+			env.T().Log(err)
+		}
+	})
+	env.Values[cloudKey{}] = cloud
+	work := env.WorkDir
+	for _, dir := range []string{"LOCAL", "branches", ".home"} {
+		if err := os.MkdirAll(filepath.Join(work, dir), 0o700); err != nil {
+			return err
+		}
+	}
+	clouds := filepath.Join(work, ".home", "clouds.yaml")
+	env.Vars = append(env.Vars, "PATH="+bin+":"+env.Getenv("PATH"), "HOME="+work+"/.home", "TZ=UTC", "LC_ALL=C.UTF-8",
+		"BRZ_HOME="+work+"/.home", "BRZ_LOG=/dev/null", "BRZ_EMAIL=Ann Example <ann@example.com>", "CDPLAN_ROOT="+work+"/LOCAL",
+		"CDPLAN_STATE="+work+"/.state", "OS_CLIENT_CONFIG_FILE="+clouds, "OS_CLOUD=test")
+	return os.WriteFile(clouds, cloud.CloudsYAML("test"), 0o600)
+}
+
+// branch DIR... makes a branch of each directory and commits what is in it.
+func branch(ts *testscript.TestScript, _ bool, args []string) {
+	for _, dir := range args {
+		ts.Check(ts.Exec("brz", "init", "-q", ts.MkAbs(dir)))
+		commit(ts, false, []string{dir, "Start"})
+	}
+}
+
+// commit DIR MESSAGE adds and commits all that changed in a working tree.
+func commit(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	ts.Check(ts.Exec("brz", "add", "-q", dir))
+	ts.Check(ts.Exec("brz", "commit", "-q", "--unchanged", "-m", args[1], dir))
+}
+
+// service NAME [after=NAMES] [auto=never] [servers=PATTERN] makes a service: LOCAL/NAME, and branches/NAME-spec and branches/NAME-app. Its spec
+// boots one server juju-NAME-machine-1, and fails if there is a file "broken" in the app.
+func service(ts *testscript.TestScript, _ bool, args []string) {
+	name := args[0]
+	options := map[string]string{"servers": "juju-" + name + "-machine-*"}
+	for _, arg := range args[1:] {
+		key, value, _ := strings.Cut(arg, "=")
+		options[key] = value
+	}
+	base := ts.MkAbs("branches") + "/" + name
+	config := "[service]\n"
+	for _, key := range []string{"after", "auto"} {
+		if options[key] != "" {
+			config += key + " = " + options[key] + "\n"
+		}
+	}
+	config += fmt.Sprintf("\n[mojo]\nspec = %s-spec\nstage = production\n\n[branches]\napp = %s-app\n\n[nova]\nservers = %s\n", base, base, options["servers"])
+	write(ts, "LOCAL/"+name+"/config.ini", config, 0o600)
+	write(ts, "branches/"+name+"-app/main.py", "print('"+name+"')\n", 0o600)
+	write(ts, "branches/"+name+"-spec/manifest", "deploy config=servers\nverify config=verify\n", 0o600)
+	write(ts, "branches/"+name+"-spec/servers", "juju-"+name+"-machine-%d 1\n", 0o600)
+	write(ts, "branches/"+name+"-spec/verify", "#!/bin/sh\necho checking "+name+"\ntest ! -e "+base+"-app/broken\n", 0o700)
+	branch(ts, false, []string{"LOCAL/" + name, "branches/" + name + "-spec", "branches/" + name + "-app"})
+}
+
+func write(ts *testscript.TestScript, name, text string, mode os.FileMode) {
+	path := ts.MkAbs(name)
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o700))
+	ts.Check(os.WriteFile(path, []byte(text), mode))
+}
+
+// code N COMMAND... runs a command that must end with that exit code.
+func code(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	err = ts.Exec(args[1], args[2:]...)
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("%s ended with exit code %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// What differs from run to run, and what stands for it.
+var volatile = []struct {
+	pattern *regexp.Regexp
+	text    string
+}{
+	{regexp.MustCompile(`ann@example\.com-[0-9]{14}-[a-z0-9]{16}`), "REVISION"},
+	{regexp.MustCompile(`[0-9]{8}T[0-9]{6}\.[0-9]{3}Z`), "RUN"},
+	{regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z`), "TIME"},
+	{regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}`), "TIME"},
+	{regexp.MustCompile(`\b[0-9]{2}:[0-9]{2}:[0-9]{2}Z`), "TIME"},
+	{regexp.MustCompile(`v1:[0-9a-f]{64}`), "HASH"},
+	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "FINGERPRINT"},
+	{regexp.MustCompile(`\b[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}\b`), "FINGERPRINT"},
+	{regexp.MustCompile(`\b(deployed|recorded|failed|interrupted)( +)[0-9.]+(ms|s)\b`), "$1${2}TOOK"},
+	{regexp.MustCompile(`127\.0\.0\.1:[0-9]+`), "ADDRESS"},
+	{regexp.MustCompile(`pid [0-9]+`), "pid PID"},
+}
+
+// plain stdout|stderr FILE writes the last output to a file, with a word for all that differs from run to run, to be compared.
+func plain(ts *testscript.TestScript, _ bool, args []string) {
+	text := strings.ReplaceAll(ts.ReadFile(args[0]), ts.Getenv("WORK"), "$WORK")
+	for _, v := range volatile {
+		text = v.pattern.ReplaceAllString(text, v.text)
+	}
+	write(ts, args[1], text, 0o600)
+}
+
+// cloud is the verb "nova", which speaks to the story's nova:
+//
+//	nova add NAME [KEY=VALUE...]     a server, ACTIVE
+//	nova status NAME STATUS          sets its status
+//	nova set NAME KEY=VALUE...       adds to its metadata
+//	nova unset NAME KEY...           takes from its metadata
+//	nova show NAME [FILE]            writes its metadata to FILE (nova.txt), a line "KEY=VALUE" each, sorted
+//	nova delete NAME
+//	nova fault METHOD PATH STATUS    every such request from now on fails
+//	nova well                        ends all faults
+//	nova count METHOD PATH N         there were N such requests since the last time
+func cloud(ts *testscript.TestScript, _ bool, args []string) {
+	nova := ts.Value(cloudKey{}).(*novatest.Server)
+	switch verb, args := args[0], args[1:]; verb {
+	case "add":
+		nova.AddServer("RegionOne", novatest.ServerSpec{Name: args[0], Metadata: items(args[1:])})
+	case "status":
+		nova.SetStatus(find(ts, nova, args[0]).ID, args[1])
+	case "set", "unset":
+		server := find(ts, nova, args[0])
+		for _, arg := range args[1:] {
+			key, value, _ := strings.Cut(arg, "=")
+			server.Metadata[key] = value
+			if verb == "unset" {
+				delete(server.Metadata, key)
+			}
+		}
+		nova.SetMetadata(server.ID, server.Metadata)
+	case "show":
+		show(ts, find(ts, nova, args[0]).Metadata, append(args, "nova.txt")[1])
+	case "delete":
+		nova.Delete(find(ts, nova, args[0]).ID)
+	case "fault":
+		status, err := strconv.Atoi(args[2])
+		ts.Check(err)
+		nova.Inject(novatest.Fault{Method: args[0], Path: args[1], Status: status})
+	case "well":
+		nova.ClearFaults()
+	case "count":
+		if got := strconv.Itoa(nova.Count(args[0], args[1])); got != args[2] {
+			ts.Fatalf("there were %s requests %s %s, want %s:\n%v", got, args[0], args[1], args[2], nova.Requests())
+		}
+		nova.ResetRequests()
+	default:
+		ts.Fatalf("nova has no verb %q", verb)
+	}
+}
+
+func find(ts *testscript.TestScript, nova *novatest.Server, name string) novatest.Info {
+	servers := nova.Servers()
+	i := slices.IndexFunc(servers, func(s novatest.Info) bool { return s.Name == name })
+	if i < 0 {
+		ts.Fatalf("there is no server %q", name)
+	}
+	return servers[i]
+}
+
+func items(args []string) map[string]string {
+	metadata := map[string]string{}
+	for _, arg := range args {
+		key, value, _ := strings.Cut(arg, "=")
+		metadata[key] = value
+	}
+	return metadata
+}
+
+func show(ts *testscript.TestScript, metadata map[string]string, file string) {
+	var lines []string
+	for key, value := range metadata {
+		lines = append(lines, key+"="+value+"\n")
+	}
+	slices.Sort(lines)
+	write(ts, file, strings.Join(lines, ""), 0o600)
+}

@@ -1,0 +1,86 @@
+package config
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// mask returns the text of a config.ini for showing lines of it: as long as the original, so that places fit, with a "*" for every byte of a
+// value that is not public, and a "?" for every byte of what a terminal should not get. Public are the values of the keys that cdplan knows,
+// save for passwords in URLs; [environment] and the service's own sections may hold secrets.
+func mask(src []byte) []byte {
+	shown := bytes.Clone(src)
+	section, key := "", noKey
+	for line := range bytes.Lines(shown) {
+		line = bytes.TrimRight(line, "\r\n")
+		if header := sectionHeader.FindSubmatch(line); header != nil {
+			section, key = string(header[1]), noKey
+			continue
+		}
+		value := line
+		if len(line) > 0 && !isBlank(line[0]) { // not a continuation
+			key = noKey
+			if end := bytes.IndexAny(line, "=:"); end >= 0 {
+				key, value = strings.TrimSpace(string(line[:end])), line[end+1:]
+			}
+		}
+		maskValue(value, public(section, key))
+	}
+	escape(shown)
+	return shown
+}
+
+var (
+	sectionHeader = regexp.MustCompile(`^\[([^\]]*)\]`)
+	urlPassword   = regexp.MustCompile(`://[^:@/\s]*:(\S*)@`)
+)
+
+func isBlank(b byte) bool { return b == ' ' || b == '\t' }
+
+// noKey stands for the key of a line that has none.
+const noKey = ""
+
+// public says whether the value of a key may be shown.
+func public(section, key string) bool {
+	key = strings.ToLower(key)
+	switch section {
+	case branchesSection:
+		return true
+	case defaultSection:
+		return slices.Contains(keys[serviceSection], key) || slices.Contains(keys[mojoSection], key) || slices.Contains(keys[novaSection], key)
+	}
+	return slices.Contains(keys[section], key) || len(keys[section]) > 0 && key == noKey
+}
+
+// maskValue overwrites what must not be seen of a value, blanks aside.
+func maskValue(value []byte, public bool) {
+	if !public {
+		overwrite(value)
+		return
+	}
+	for _, found := range urlPassword.FindAllSubmatchIndex(value, -1) {
+		overwrite(value[found[2]:found[3]])
+	}
+}
+
+func overwrite(text []byte) {
+	for i, b := range text {
+		if !isBlank(b) {
+			text[i] = '*'
+		}
+	}
+}
+
+func escape(text []byte) {
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError || r != '\n' && r != '\r' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
+			copy(text[i:i+size], "????")
+		}
+		i += size
+	}
+}

@@ -1,0 +1,62 @@
+package config
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestMask(t *testing.T) {
+	src := `stray secret
+[DEFAULT]
+base = lp:~team
+token = hush
+spec = lp:x
+# password = hush
+[mojo]
+spec = lp:~team/svc
+password = hush
+no delimiter
+[branches]
+app = bzr+ssh://ann:hush@host/app
+	http://eve:hush@host/more
+[environment]
+TOKEN: hush and tell
+  more hush
+forgotten delimiter
+[own]
+x = hush
+`
+	want := `***** ******
+[DEFAULT]
+base = ********
+token = ****
+spec = lp:x
+# password = ****
+[mojo]
+spec = lp:~team/svc
+password = ****
+no delimiter
+[branches]
+app = bzr+ssh://ann:****@host/app
+	http://eve:****@host/more
+[environment]
+TOKEN: **** *** ****
+  **** ****
+********* *********
+[own]
+x = ****
+`
+	if diff := cmp.Diff(want, string(mask([]byte(src)))); diff != "" {
+		t.Errorf("mask (-want +got):\n%s", diff)
+	}
+}
+
+// What is shown is as long as what was read, and holds nothing that changes a terminal.
+func TestMaskEscapes(t *testing.T) {
+	src := "[mojo]\nstage = a\x1b[31m\u202eb\xff\r\n"
+	want := "[mojo]\nstage = a?[31m???b?\r\n"
+	if got := string(mask([]byte(src))); got != want {
+		t.Errorf("mask(%q) = %q, want %q", src, got, want)
+	}
+}
