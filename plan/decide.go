@@ -85,71 +85,78 @@ func (d *Decision) judge(schema resource.Schema, want resource.Object, copies []
 		j.look(c)
 	}
 	d.Copies, d.Changes, d.Behind = len(copies), j.changes(), j.behind()
-	d.Verdict, d.Reasons = j.verdict()
+	d.Verdict, d.Reasons = j.verdict(d.Changes)
 }
 
+// judgement sorts the copies of a record.
 type judgement struct {
 	schema resource.Schema
 	want   resource.Object
 
-	recorded []resource.Object // what the copies say that say something consistent
-	differ   []string          // names of those whose record is not what is wanted
-	bare     []string          // names of copies without a record
-	broken   []string          // names of copies whose record contradicts itself
+	current int               // copies that say what is wanted
+	stale   []resource.Object // what the others say that say something consistent
+	diffs   []resource.Change // how those differ from what is wanted
+
+	// Names, of the copies that are stale, that have no record, and whose record contradicts itself.
+	behindStale, bare, broken []string
 }
 
 func (j *judgement) look(c resource.Copy) {
 	switch {
 	case c.Err != nil:
 		j.broken = append(j.broken, c.Name)
+		return
 	case c.Object == cty.NilVal:
 		j.bare = append(j.bare, c.Name)
-	default:
-		j.recorded = append(j.recorded, c.Object)
-		if len(resource.Diff(j.schema, c.Object, j.want)) > 0 {
-			j.differ = append(j.differ, c.Name)
-		}
+		return
 	}
+	diff := resource.Diff(j.schema, c.Object, j.want)
+	if len(diff) == 0 {
+		j.current++
+		return
+	}
+	j.stale, j.diffs, j.behindStale = append(j.stale, c.Object), append(j.diffs, diff...), append(j.behindStale, c.Name)
 }
 
-func (j *judgement) verdict() (Verdict, []Reason) {
+func (j *judgement) verdict(changes []Change) (Verdict, []Reason) {
 	switch {
-	case len(j.recorded) == 0 && len(j.broken) == 0:
+	case !j.recorded() && len(j.broken) == 0:
 		return New, []Reason{NeverRecorded}
 	case len(j.broken) > 0:
-		return Redeploy, append([]Reason{HashMismatch}, j.reasons()...)
+		return Redeploy, append([]Reason{HashMismatch}, reasons(changes)...)
 	case j.mixed():
-		return Redeploy, append([]Reason{Mixed}, j.reasons()...)
-	case len(j.differ) > 0:
-		return Redeploy, j.reasons()
+		return Redeploy, append([]Reason{Mixed}, reasons(changes)...)
+	case len(j.stale) > 0:
+		return Redeploy, reasons(changes)
 	case len(j.bare) > 0:
 		return Record, []Reason{Unstamped}
 	}
 	return Same, nil
 }
 
+func (j *judgement) recorded() bool { return j.current+len(j.stale) > 0 }
+
+// mixed says whether copies differ among themselves.
 func (j *judgement) mixed() bool {
-	for _, object := range j.recorded[1:] {
-		if len(resource.Diff(j.schema, j.recorded[0], object)) > 0 {
-			return true
-		}
+	if len(j.stale) == 0 {
+		return false
 	}
-	return false
+	return j.current > 0 || slices.ContainsFunc(j.stale[1:], func(object resource.Object) bool {
+		return len(resource.Diff(j.schema, j.stale[0], object)) > 0
+	})
 }
 
 // changes returns, by label, how the wanted revisions differ from what is recorded; where copies differ among themselves, from the first
 // that is not as wanted. Without any record every wanted branch is new.
 func (j *judgement) changes() []Change {
-	from := j.recorded
-	if len(from) == 0 {
-		from = []resource.Object{cty.NilVal}
+	diffs := j.diffs
+	if !j.recorded() {
+		diffs = resource.Diff(j.schema, cty.NilVal, j.want)
 	}
 	var changes []Change
-	for _, object := range from {
-		for _, change := range resource.Diff(j.schema, object, j.want) {
-			if c := toChange(change); !slices.ContainsFunc(changes, func(known Change) bool { return known.Label == c.Label }) {
-				changes = append(changes, c)
-			}
+	for _, diff := range diffs {
+		if c := toChange(diff); !slices.ContainsFunc(changes, func(known Change) bool { return known.Label == c.Label }) {
+			changes = append(changes, c)
 		}
 	}
 	slices.SortFunc(changes, compareChanges)
@@ -157,19 +164,20 @@ func (j *judgement) changes() []Change {
 }
 
 func (j *judgement) behind() []string {
-	names := slices.Concat(j.broken, j.differ, j.bare)
+	names := slices.Concat(j.broken, j.behindStale, j.bare)
 	slices.Sort(names)
 	return names
 }
 
-func (j *judgement) reasons() []Reason {
-	var reasons []Reason
-	for _, change := range j.changes() {
-		if reason := change.reason(); !slices.Contains(reasons, reason) {
-			reasons = append(reasons, reason)
+// reasons returns each reason once, in the order of the changes.
+func reasons(changes []Change) []Reason {
+	var found []Reason
+	for _, change := range changes {
+		if reason := change.reason(); !slices.Contains(found, reason) {
+			found = append(found, reason)
 		}
 	}
-	return reasons
+	return found
 }
 
 func (c Change) reason() Reason {

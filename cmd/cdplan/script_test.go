@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -40,7 +41,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		Setup:               func(env *testscript.Env) error { return setup(env, bin) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"branch": branch, "commit": commit, "service": service, "nova": cloud, "code": code, "plain": plain,
+			"branch": branch, "commit": commit, "service": service, "config": config, "await": await, "nova": cloud, "code": code, "plain": plain,
 		},
 	})
 }
@@ -112,6 +113,39 @@ func service(ts *testscript.TestScript, _ bool, args []string) {
 	branch(ts, false, []string{"LOCAL/" + name, "branches/" + name + "-spec", "branches/" + name + "-app"})
 }
 
+// config NAME SECTION KEY [VALUE...] sets a key in the config.ini of a service, or takes it away, and leaves the file uncommitted. The section
+// is added if it is not there.
+func config(ts *testscript.TestScript, _ bool, args []string) {
+	file, header, key := "LOCAL/"+args[0]+"/config.ini", "["+args[1]+"]", args[2]
+	lines := strings.Split(strings.TrimRight(ts.ReadFile(file), "\n"), "\n")
+	start := slices.Index(lines, header)
+	if start < 0 {
+		start = len(lines) + 1
+		lines = append(lines, "", header)
+	}
+	end := start + 1
+	for end < len(lines) && lines[end] != "" {
+		end++
+	}
+	section := slices.DeleteFunc(slices.Clone(lines[start:end]), func(line string) bool { return strings.HasPrefix(line, key+" = ") })
+	if len(args) > 3 {
+		section = append(section, key+" = "+strings.Join(args[3:], " "))
+	}
+	write(ts, file, strings.Join(slices.Concat(lines[:start], section, lines[end:]), "\n")+"\n", 0o600)
+}
+
+// await FILE waits until there is such a file.
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("there is still no file %s", args[0])
+		}
+	}
+}
+
 func write(ts *testscript.TestScript, name, text string, mode os.FileMode) {
 	path := ts.MkAbs(name)
 	ts.Check(os.MkdirAll(filepath.Dir(path), 0o700))
@@ -147,14 +181,26 @@ var volatile = []struct {
 	{regexp.MustCompile(`v1:[0-9a-f]{64}`), "HASH"},
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "FINGERPRINT"},
 	{regexp.MustCompile(`\b[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}\b`), "FINGERPRINT"},
-	{regexp.MustCompile(`\b(deployed|recorded|failed|interrupted)( +)[0-9.]+(ms|s)\b`), "$1${2}TOOK"},
+	{regexp.MustCompile(`\b(deployed|recorded|failed|interrupted)( +)([0-9]+m)?[0-9.]+m?s\b( ?) *`), "$1${2}TOOK$4$4"},
+	{regexp.MustCompile(`\b(skipped|refused|not-started)( +)- +`), "$1$2-  "},
+	{regexp.MustCompile(`\btook +note\b`), "took  note"},
 	{regexp.MustCompile(`127\.0\.0\.1:[0-9]+`), "ADDRESS"},
-	{regexp.MustCompile(`pid [0-9]+`), "pid PID"},
+	{regexp.MustCompile(`pid [0-9]+ of [^ ,]+`), "pid PID of USER"},
 }
 
-// plain stdout|stderr FILE writes the last output to a file, with a word for all that differs from run to run, to be compared.
+// wrapped is the text of an error or a warning. Where its lines are broken depends on how long $WORK is.
+var wrapped = regexp.MustCompile(`(?m)^(Error|Warning): .*\n\n(  .*\n(  ?.*\n)+\n)?(\S.*\n)+`)
+
+func unwrap(diagnostic string) string {
+	start := strings.LastIndex(strings.TrimRight(diagnostic, "\n"), "\n\n") + 2
+	return diagnostic[:start] + strings.ReplaceAll(strings.TrimRight(diagnostic[start:], "\n"), "\n", " ") + "\n"
+}
+
+// plain stdout|stderr FILE writes the last output to a file, with a word for all that differs from run to run, to be compared. What is said
+// about an error goes on one line.
 func plain(ts *testscript.TestScript, _ bool, args []string) {
-	text := strings.ReplaceAll(ts.ReadFile(args[0]), ts.Getenv("WORK"), "$WORK")
+	text := wrapped.ReplaceAllStringFunc(ts.ReadFile(args[0]), unwrap)
+	text = strings.ReplaceAll(text, ts.Getenv("WORK"), "$WORK")
 	for _, v := range volatile {
 		text = v.pattern.ReplaceAllString(text, v.text)
 	}

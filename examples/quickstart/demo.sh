@@ -3,6 +3,8 @@
 # directory. Needs brz, and on PATH or in $BIN: cdplan and the stand-ins "nova" and "mojo".
 #
 #   demo.sh [DIRECTORY]     the default is a new directory below the one for temporary files
+#
+# The fleet and its cloud are left for you to go on with, unless DEMO_ONCE is set.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -53,6 +55,7 @@ start_cloud() {
 	nova -clouds "$demo/clouds.yaml" -ready "$demo/nova.url" -state "$demo/nova.json" -boot 200ms >"$demo/nova.log" 2>&1 &
 	cloud=$!
 	echo "$cloud" >"$demo/nova.pid"
+	[ -z "${DEMO_ONCE:-}" ] || trap 'kill "$cloud"; rm -r "$demo"' EXIT
 	while [ ! -s "$demo/nova.url" ]; do
 		kill -0 "$cloud" || { cat "$demo/nova.log" >&2; exit 1; }
 		sleep 0.1
@@ -99,6 +102,7 @@ cd "$demo"
 run cdplan plan
 run cdplan apply -auto
 
+[ -z "${DEMO_ONCE:-}" ] || exit 0
 cat <<END
 
 == Go on by hand

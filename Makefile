@@ -1,0 +1,64 @@
+# make demo   shows cdplan at work: five services, real branches, a cloud of its own
+# make test   installs what the tests need and runs them all
+# make check  all that a change has to pass: format, vet, linters, generated files, and the tests under the race detector
+
+GO     ?= go
+tool    = $(GO) tool -modfile=tools.mod
+prefix ?= /usr/local
+count  ?= 10
+
+.PHONY: all build demo test check bench golden generate fuzz tools install clean
+
+all: build
+
+build:
+	$(GO) build -trimpath -o bin/ ./cmd/cdplan ./examples/stand-in/...
+
+demo: build
+	@test/needs.sh
+	@examples/quickstart/demo.sh
+
+test:
+	@test/needs.sh
+	$(GO) test ./...
+
+check:
+	@test/needs.sh
+	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "not formatted (run gofmt -w):"; echo "$$out"; exit 1; }
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+	$(tool) staticcheck -checks all,-ST1000 ./...
+	$(tool) errcheck ./...
+	$(GO) test -race ./...
+
+# One line a benchmark of each run; compare two files of them with "go tool -modfile=tools.mod benchstat OLD NEW".
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem -count $(count) ./... | grep -v '^?\|no test files'
+
+# The packages that keep expected output beside their input.
+golden = $(shell grep -l 'flag.Bool("update"' -r --include='*_test.go' . | xargs -n 1 dirname | sort -u)
+
+golden:
+	@test/needs.sh
+	$(GO) test $(golden) -update
+
+# The reference in docs/ is written by the tests that compare it.
+generate:
+	$(GO) generate ./...
+	$(GO) test ./cmd/cdplan -run '^TestReference$$' -update
+
+fuzz:
+	@for package in $$(grep -l '^func Fuzz' -r --include='*_test.go' . | xargs -n 1 dirname | sort -u); do \
+		for fuzz in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$package/*_test.go); do \
+			$(GO) test -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime 30s $$package || exit 1; \
+		done; \
+	done
+
+tools:
+	$(GO) install -modfile=tools.mod tool
+
+install: build
+	install -D -m 755 bin/cdplan $(DESTDIR)$(prefix)/bin/cdplan
+
+clean:
+	rm -rf bin

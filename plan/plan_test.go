@@ -1,0 +1,333 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/zclconf/go-cty/cty"
+
+	"launchpad.net/cdplan/providers/resource"
+	"launchpad.net/cdplan/state"
+)
+
+var schemas = map[string]resource.Schema{
+	"branch": {Role: resource.Source, Attrs: map[string]resource.Attr{
+		"location": {Type: cty.String}, "revision": {Type: resource.RevisionType, Trigger: true}}},
+	"run": {Role: resource.Action, Attrs: map[string]resource.Attr{resource.Revisions: {Type: cty.Map(resource.RevisionType)}}},
+	"stamp": {Role: resource.Record, Attrs: map[string]resource.Attr{
+		resource.Revisions: {Type: cty.Map(resource.RevisionType), Trigger: true}, "at": {Type: cty.String}}},
+}
+
+// situation is one service in short: "LABEL:ID" for each branch, and the same for what each server carries. A server "-" carries nothing; one
+// that begins with "!" contradicts itself.
+type situation struct {
+	name     string
+	after    string
+	attended bool
+	want     string
+	live     []string
+	declared error // fault of the declaration
+	failed   error // of the reading of a branch
+}
+
+func (s situation) service() Service {
+	service := Service{Name: s.name, After: strings.Fields(s.after), Attended: s.attended, Err: s.declared}
+	for label := range revisionsOf(s.want) {
+		service.Resources = append(service.Resources, Declared{Addr: resource.Addr{Service: s.name, Type: "branch", Label: label},
+			Config: cty.ObjectVal(map[string]cty.Value{"location": cty.StringVal("/" + label), "revision": cty.NullVal(resource.RevisionType)})})
+	}
+	null := cty.NullVal(cty.Map(resource.RevisionType))
+	return Service{Name: service.Name, After: service.After, Attended: service.Attended, Err: service.Err, Resources: append(service.Resources,
+		Declared{Addr: resource.Addr{Service: s.name, Type: "run", Label: "run"}, Config: cty.ObjectVal(map[string]cty.Value{resource.Revisions: null})},
+		Declared{Addr: resource.Addr{Service: s.name, Type: "stamp", Label: "stamp"},
+			Config: cty.ObjectVal(map[string]cty.Value{resource.Revisions: null, "at": cty.NullVal(cty.String)})})}
+}
+
+func (s situation) read(readings state.Readings) {
+	for label, revision := range revisionsOf(s.want) {
+		addr := resource.Addr{Service: s.name, Type: "branch", Label: label}
+		readings[addr] = resource.Reading{Addr: addr, Object: cty.ObjectVal(map[string]cty.Value{"revision": revision}), Err: s.failed}
+	}
+	addr := resource.Addr{Service: s.name, Type: "stamp", Label: "stamp"}
+	reading := resource.Reading{Addr: addr}
+	for i, text := range s.live {
+		c := resource.Copy{ID: fmt.Sprint(i), Name: fmt.Sprintf("%s-%d", s.name, i)}
+		if strings.HasPrefix(text, "!") {
+			c.Err = errors.New("hash")
+		} else if text != "-" {
+			c.Object = cty.ObjectVal(map[string]cty.Value{resource.Revisions: cty.MapVal(revisionsOf(text)), "at": cty.StringVal(text)})
+		}
+		reading.Copies = append(reading.Copies, c)
+	}
+	readings[addr] = reading
+}
+
+// revisionsOf reads "LABEL:ID[/REVNO]"; without a revno it is 1.
+func revisionsOf(text string) map[string]cty.Value {
+	found := map[string]cty.Value{}
+	for word := range strings.FieldsSeq(text) {
+		label, id, _ := strings.Cut(word, ":")
+		id, revno, ok := strings.Cut(id, "/")
+		if !ok {
+			revno = "1"
+		}
+		found[label] = cty.ObjectVal(map[string]cty.Value{"id": cty.StringVal(id), "revno": cty.StringVal(revno)})
+	}
+	return found
+}
+
+func compute(situations []situation, change func(*Input)) *Plan {
+	in := Input{Schemas: schemas, Readings: state.Readings{}}
+	for _, s := range situations {
+		in.Services = append(in.Services, s.service())
+		s.read(in.Readings)
+	}
+	if change != nil {
+		change(&in)
+	}
+	return Compute(in)
+}
+
+// describe writes a plan in one line a service.
+func describe(p *Plan) string {
+	var b strings.Builder
+	for _, d := range p.Decisions {
+		fmt.Fprintf(&b, "%s %s", d.Service, d.Verdict)
+		for _, reason := range d.Reasons {
+			fmt.Fprintf(&b, " %s", reason)
+		}
+		for _, c := range d.Changes {
+			fmt.Fprintf(&b, " %s(%s>%s)", c.Label, c.From.ID, c.To.ID)
+		}
+		if len(d.Behind) > 0 {
+			fmt.Fprintf(&b, " behind=%s", strings.Join(d.Behind, ","))
+		}
+		if d.Wave > 0 {
+			fmt.Fprintf(&b, " wave=%d", d.Wave)
+		}
+		if len(d.WaitsFor) > 0 {
+			fmt.Fprintf(&b, " after=%s", strings.Join(d.WaitsFor, ","))
+		}
+		for _, step := range d.Steps {
+			fmt.Fprintf(&b, " %s", step.Addr.Type)
+		}
+		if d.Held != "" {
+			fmt.Fprintf(&b, " held=%q", d.Held)
+		}
+		if d.Err != nil {
+			fmt.Fprintf(&b, " err=%q", d.Err)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func TestComputeOne(t *testing.T) {
+	tests := []struct {
+		name string
+		situation
+		want string
+	}{
+		{"no server", situation{want: "config:c1 app:a1"}, `new never-recorded config(>c1) app(>a1) wave=1 run stamp`},
+		{"same", situation{want: "config:c1 app:a1", live: []string{"config:c1 app:a1", "config:c1 app:a1"}}, `same`},
+		{"another revno of the same revision", situation{want: "config:c1/7", live: []string{"config:c1/6"}}, `same`},
+		{"the same revno of another revision", situation{want: "config:c2/6", live: []string{"config:c1/6"}},
+			`redeploy config-changed config(c1>c2) behind=s-0 wave=1 run stamp`},
+		{"config", situation{want: "config:c2 app:a1", live: []string{"config:c1 app:a1"}},
+			`redeploy config-changed config(c1>c2) behind=s-0 wave=1 run stamp`},
+		{"branch", situation{want: "config:c1 app:a2", live: []string{"config:c1 app:a1"}},
+			`redeploy branch-moved app(a1>a2) behind=s-0 wave=1 run stamp`},
+		{"both", situation{want: "config:c2 app:a2", live: []string{"config:c1 app:a1"}},
+			`redeploy config-changed branch-moved config(c1>c2) app(a1>a2) behind=s-0 wave=1 run stamp`},
+		{"added", situation{want: "config:c2 app:a1", live: []string{"config:c1"}},
+			`redeploy config-changed branch-added config(c1>c2) app(>a1) behind=s-0 wave=1 run stamp`},
+		{"removed", situation{want: "config:c2", live: []string{"config:c1 app:a1"}},
+			`redeploy config-changed branch-removed config(c1>c2) app(a1>) behind=s-0 wave=1 run stamp`},
+		{"unstamped beside stamped", situation{want: "config:c1", live: []string{"config:c1", "-"}}, `record unstamped behind=s-1 wave=1 stamp`},
+		{"unstamped beside old", situation{want: "config:c2", live: []string{"config:c1", "-"}},
+			`redeploy config-changed config(c1>c2) behind=s-0,s-1 wave=1 run stamp`},
+		{"mixed, one as wanted", situation{want: "config:c2", live: []string{"config:c2", "config:c1"}},
+			`redeploy mixed config-changed config(c1>c2) behind=s-1 wave=1 run stamp`},
+		{"mixed, none as wanted", situation{want: "config:c3", live: []string{"config:c2", "config:c1"}},
+			`redeploy mixed config-changed config(c2>c3) behind=s-0,s-1 wave=1 run stamp`},
+		{"contradiction", situation{want: "config:c1", live: []string{"config:c1", "!"}}, `redeploy hash-mismatch behind=s-1 wave=1 run stamp`},
+		{"contradiction alone", situation{want: "config:c1", live: []string{"!"}},
+			`redeploy hash-mismatch branch-added config(>c1) behind=s-0 wave=1 run stamp`},
+		{"servers without any stamp", situation{want: "config:c1", live: []string{"-", "-"}},
+			`unapproved never-recorded config(>c1) behind=s-0,s-1 run stamp held="2 servers without any stamp: what they run is not known"`},
+		{"a person has to", situation{want: "config:c2", live: []string{"config:c1"}, attended: true},
+			`unapproved config-changed config(c1>c2) behind=s-0 run stamp held="auto = never"`},
+		{"a person has nothing to do", situation{want: "config:c1", live: []string{"config:c1"}, attended: true}, `same`},
+		{"bad declaration", situation{want: "config:c1", declared: errors.New("line 3")}, `invalid err="line 3"`},
+		{"cannot tell", situation{want: "config:c2", live: []string{"config:c1"}, failed: errors.New("no route")}, `unknown err="no route"`},
+		{"to be mended", situation{want: "config:c2", failed: &resource.AttrError{Addr: resource.Addr{Service: "s"}, Detail: "dirty"}},
+			`invalid err="s/.: dirty"`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := test.situation
+			s.name = "s"
+			if diff := cmp.Diff("s "+test.want+"\n", describe(compute([]situation{s}, nil))); diff != "" {
+				t.Errorf("plan (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// moved, same and broken are services in short.
+func moved(name, after string) situation {
+	return situation{name: name, after: after, want: "config:2", live: []string{"config:1"}}
+}
+
+func same(name, after string) situation {
+	return situation{name: name, after: after, want: "config:1", live: []string{"config:1"}}
+}
+
+func broken(name, after string) situation {
+	return situation{name: name, after: after, want: "config:1", declared: errors.New("line 3")}
+}
+
+func TestComputeOrder(t *testing.T) {
+	attended := moved("db", "")
+	attended.attended = true
+	tests := []struct {
+		name     string
+		services []situation
+		change   func(*Input)
+		want     string // the lines that describe gives, without reasons, changes and steps
+	}{
+		{"in order", []situation{moved("web", "api"), moved("api", "db"), moved("db", "")}, nil,
+			"db redeploy wave=1; api redeploy wave=2 after=db; web redeploy wave=3 after=api"},
+		{"through one that is the same", []situation{moved("web", "api"), same("api", "db"), moved("db", "")}, nil,
+			"db redeploy wave=1; api same; web redeploy wave=2 after=db"},
+		{"after one that is the same", []situation{moved("web", "api"), same("api", "")}, nil, "api same; web redeploy wave=1"},
+		{"after a broken one", []situation{moved("web", "api"), broken("api", ""), moved("other", "")}, nil,
+			`api invalid err="line 3"; other redeploy wave=1; web blocked held="api goes first and is invalid"`},
+		{"blocked by what is blocked", []situation{moved("web", "api"), moved("api", "db"), broken("db", "")}, nil,
+			`db invalid err="line 3"; api blocked held="db goes first and is invalid"; web blocked held="api goes first and is blocked"`},
+		{"nothing to do after a broken one", []situation{same("web", "api"), broken("api", "")}, nil, `api invalid err="line 3"; web same`},
+		{"after one that needs a person", []situation{moved("api", "db"), attended}, nil,
+			`db unapproved held="auto = never"; api blocked held="db goes first and is unapproved"`},
+		{"a person is there", []situation{moved("api", "db"), attended}, func(in *Input) { in.Approved = true },
+			"db redeploy wave=1; api redeploy wave=2 after=db"},
+		{"selected with what goes first", []situation{moved("web", "api"), moved("api", ""), moved("x", "")},
+			func(in *Input) { in.Selected = func(name string) bool { return name != "x" } }, "api redeploy wave=1; web redeploy wave=2 after=api"},
+		{"selected without what goes first", []situation{moved("web", "api"), moved("api", "")},
+			func(in *Input) { in.Selected = func(name string) bool { return name == "web" } },
+			`web blocked held="api goes first, is to be deployed and is not selected"`},
+		{"selected, and what goes first is the same", []situation{moved("web", "api"), same("api", "")},
+			func(in *Input) { in.Selected = func(name string) bool { return name == "web" } }, "web redeploy wave=1"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := compute(test.services, test.change)
+			for i := range p.Decisions {
+				d := &p.Decisions[i]
+				d.Reasons, d.Changes, d.Behind, d.Steps = nil, nil, nil, nil
+			}
+			got := strings.ReplaceAll(strings.TrimSpace(describe(p)), "\n", "; ")
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("plan (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// The fingerprint binds to what is to be done: not to the order of reading, to servers or revnos, but to every revision.
+func TestFingerprint(t *testing.T) {
+	fleet := func() []situation {
+		return []situation{
+			{name: "api", want: "config:c2/2 app:a2/5", live: []string{"config:c1/1 app:a1/4", "config:c1/1 app:a1/4"}},
+			{name: "db", want: "config:c1", live: []string{"config:c1", "-"}},
+			{name: "web", after: "api", want: "config:c2", live: []string{"config:c1"}},
+		}
+	}
+	base := compute(fleet(), nil).Fingerprint
+	if len(base) != 64 {
+		t.Fatalf("fingerprint %q is no SHA-256", base)
+	}
+	for seed := range uint64(20) {
+		shuffled := fleet()
+		random := rand.New(rand.NewPCG(seed, 1))
+		random.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		if got := compute(shuffled, nil).Fingerprint; got != base {
+			t.Errorf("shuffled by seed %d the fingerprint is %s, not %s", seed, got, base)
+		}
+	}
+	alike := map[string]func([]situation){
+		"another revno":        func(s []situation) { s[0].want = "config:c2/9 app:a2/9" },
+		"one more server":      func(s []situation) { s[0].live = append(s[0].live, s[0].live[0]) },
+		"one more same":        func(s []situation) { s[2].after = "api db" },
+		"a person is asked to": func(s []situation) { s[0].attended = true },
+	}
+	for name, change := range alike {
+		s := fleet()
+		change(s)
+		if got := compute(s, nil).Fingerprint; got != base {
+			t.Errorf("%s: the fingerprint changed", name)
+		}
+	}
+	others := map[string]func([]situation){
+		"another wanted revision":   func(s []situation) { s[0].want = "config:c2 app:a3" },
+		"another deployed revision": func(s []situation) { s[0].live = []string{"config:c1 app:a0"} },
+		"another label":             func(s []situation) { s[0].want, s[0].live = "config:c2 lib:a2", []string{"config:c1 lib:a1"} },
+		"another name":              func(s []situation) { s[2].name = "www" },
+		"no record any more":        func(s []situation) { s[1].live = []string{"config:c1"} },
+		"deploy instead of record":  func(s []situation) { s[1].live = nil },
+	}
+	seen := map[string]string{base: "the fleet as it was"}
+	for name, change := range others {
+		s := fleet()
+		change(s)
+		got := compute(s, nil).Fingerprint
+		if before, ok := seen[got]; ok {
+			t.Errorf("%s: the fingerprint is that of %s", name, before)
+		}
+		seen[got] = name
+	}
+}
+
+func TestSpansAndAttach(t *testing.T) {
+	p := compute([]situation{
+		{name: "api", want: "config:c2 app:a2 new:n1", live: []string{"config:c1 app:a1 old:o1"}},
+		{name: "web", want: "config:c1"},
+	}, nil)
+	addr := resource.Addr{Service: "api", Type: "branch", Label: "app"}
+	var asked []string
+	for _, span := range p.Spans() {
+		asked = append(asked, fmt.Sprintf("%s %s>%s", span.Addr, span.From.ID, span.To.ID))
+	}
+	if diff := cmp.Diff([]string{"api/branch.config c1>c2", "api/branch.app a1>a2"}, asked); diff != "" {
+		t.Errorf("spans (-want +got):\n%s", diff)
+	}
+	p.Attach(map[resource.Addr]resource.History{addr: {Addr: addr, Rewritten: true}})
+	for _, c := range p.Decisions[0].Changes {
+		if told := c.History != nil; told != (c.Label == "app") {
+			t.Errorf("history of %s: %v", c.Label, c.History)
+		}
+	}
+}
+
+func BenchmarkCompute(b *testing.B) {
+	for _, n := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			in := Input{Schemas: schemas, Readings: state.Readings{}}
+			for i := range n {
+				s := situation{name: fmt.Sprintf("s%04d", i), want: "config:c2 spec:s1 app:a1 lib:l1 charm:h1",
+					live: []string{"config:c2 spec:s1 app:a1 lib:l1 charm:h1", "config:c2 spec:s1 app:a1 lib:l1 charm:h1", "config:c1 spec:s1 app:a1 lib:l1 charm:h1"}}
+				if i > 10 {
+					s.after = fmt.Sprintf("s%04d s%04d", i/2, i/3)
+				}
+				in.Services = append(in.Services, s.service())
+				s.read(in.Readings)
+			}
+			for b.Loop() {
+				Compute(in)
+			}
+		})
+	}
+}
