@@ -28,7 +28,7 @@ const (
 
 var (
 	// errAbsent says that there is no branch at the location itself. What may be above it does not matter.
-	errAbsent = errors.New("no branch there")
+	errAbsent = errors.New("no branch")
 	// errUndecided says that the files do not tell the tip and that brz may know better.
 	errUndecided = errors.New("unknown format")
 )
@@ -127,7 +127,7 @@ func validID(id string) bool {
 // readTip reads the tip of a branch from its files, and returns where the branch really is, once all references are followed. It takes
 // no lock: brz replaces these files whole. A tip with the id "null:" is that of an empty branch.
 func readTip(at location) (location, resource.Revision, error) {
-	for range maxHops {
+	for range maxHops + 1 {
 		if at.remote != "" {
 			return at, resource.Revision{}, errUndecided
 		}
@@ -178,14 +178,14 @@ func absent(at location) error {
 			return errUndecided
 		}
 	}
-	return fmt.Errorf("%w: no branch at %s", errAbsent, at)
+	return fmt.Errorf("%w at %s", errAbsent, at)
 }
 
 func noBranch(at location, control string) error {
 	if _, err := os.Lstat(filepath.Join(control, "repository")); err == nil && at.name == "" {
-		return fmt.Errorf("%w: %s is a repository, not a branch", errAbsent, at)
+		return fmt.Errorf("%w at %s, which is a repository without one", errAbsent, at)
 	}
-	return fmt.Errorf("%w: no branch at %s", errAbsent, at)
+	return fmt.Errorf("%w at %s", errAbsent, at)
 }
 
 // readFormatName returns the first line of a format file. The lines after it name features; one that is required is beyond us.

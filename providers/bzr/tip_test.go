@@ -2,6 +2,7 @@ package bzr
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,7 +116,7 @@ func TestTipNotToBeHad(t *testing.T) {
 		{dir + "/b/sub", "", "no branch at " + dir + "/b/sub"},
 		{dir + "/b/sub/file", "", "no branch at"},
 		{"file://" + dir + "/b,branch=none", "", "no branch at file://" + dir + "/b,branch=none"},
-		{dir + "/repo", "", "is a repository, not a branch"},
+		{dir + "/repo", "", "no branch at " + dir + "/repo, which is a repository without one"},
 		{loop, "", "more than 8 references"},
 		{dir + "/torn", "", "last-revision file holds"},
 		{dir + "/page", "", "last-revision file holds"},
@@ -141,10 +142,26 @@ func checkFailure(t *testing.T, r resource.Reading, summary, text string) {
 	}
 }
 
+func TestReferencesAreFollowedSoFar(t *testing.T) {
+	dir := t.TempDir()
+	b := newBranch(t, dir+"/0", "2a", "1")
+	for i := range maxHops + 1 {
+		control := fmt.Sprintf("%s/%d/.bzr/", dir, i+1)
+		write(t, control+"branch-format", "Bazaar-NG meta directory, format 1\n")
+		write(t, control+"branch/format", "Bazaar-NG Branch Reference Format 1\n")
+		write(t, control+"branch/location", fmt.Sprintf("../%d", i))
+	}
+	p := withoutBrz(t)
+	if got := revision(t, read(t, p, wanted("app", fmt.Sprint(dir, "/", maxHops)))[0]); got != info(t, b) {
+		t.Errorf("got %s, want %s", got, info(t, b))
+	}
+	checkFailure(t, read(t, p, wanted("app", fmt.Sprint(dir, "/", maxHops+1)))[0], "", "more than 8 references")
+}
+
 func TestPins(t *testing.T) {
 	dir := t.TempDir()
-	b := newBranch(t, dir+"/b", "2a", "1", "2")
-	brz(t, dir, "branch", "-q", "-r1", "b", "side")
+	b := newBranch(t, dir+"/b, c%é", "2a", "1", "2")
+	brz(t, dir, "branch", "-q", "-r1", b, "side")
 	write(t, dir+"/side/other", "")
 	brz(t, dir+"/side", "add", "-q")
 	brz(t, dir+"/side", "commit", "-qm", "side")
