@@ -44,8 +44,7 @@ golden:
 
 # The reference in docs/ is written by the tests that compare it.
 generate:
-	$(GO) generate ./...
-	$(GO) test ./cmd/cdplan -run '^TestReference$$' -update
+	$(GO) test ./cmd/internal/cli -run '^TestReference$$' -update
 
 fuzz:
 	@for package in $$(grep -l '^func Fuzz' -r --include='*_test.go' . | xargs -n 1 dirname | sort -u); do \
@@ -59,6 +58,8 @@ tools:
 
 install: build
 	install -D -m 755 bin/cdplan $(DESTDIR)$(prefix)/bin/cdplan
+	install -d $(DESTDIR)$(prefix)/share/man/man1
+	install -m 644 docs/man/*.1 $(DESTDIR)$(prefix)/share/man/man1
 
 clean:
 	rm -rf bin

@@ -31,9 +31,10 @@ func newApply(c *common, force context.Context) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "apply",
 		Short: "Deploy what the plan says",
-		Long: "Makes a plan, asks whether to go on, and deploys each service by mojo once all that goes before it has succeeded. What was deployed\n" +
-			"is then stamped on the service's servers. With -auto nobody is asked, services that need a person are left alone, and nothing is\n" +
-			"printed if there is nothing to do.",
+		Long: "Makes a plan, asks whether to go on, and deploys each service by mojo once all\n" +
+			"that goes before it has succeeded. What was deployed is then stamped on the\n" +
+			"service's servers. With -auto nobody is asked, services that need a person are\n" +
+			"left alone, and nothing is printed if there is nothing to do.",
 		Example: "  cdplan apply\n  cdplan apply -target api\n  */5 * * * *  cdplan apply -auto          (in a crontab)",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runApply(cmd.Context(), o) },

@@ -144,7 +144,8 @@ func newRoot(env *Env, force context.Context) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "cdplan",
 		Short: "Plan and apply the deployment of services from their Bazaar branches",
-		Long: "cdplan compares what the branches of every service say now with what its servers run, prints the difference as a plan, and applies it.\n" +
+		Long: "cdplan compares what the branches of every service say now with what its\n" +
+			"servers run, prints the difference as a plan, and applies it.\n" +
 			"Flags are written with one dash or two.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -174,8 +175,8 @@ func usage(cmd *cobra.Command) error {
 			}
 		}
 	}
-	writeFlags(&b, "Flags", cmd.LocalNonPersistentFlags().FlagUsagesWrapped(100))
-	writeFlags(&b, "Flags of every command", cmd.Root().PersistentFlags().FlagUsagesWrapped(100))
+	writeFlags(&b, "Flags", cmd.LocalNonPersistentFlags().FlagUsagesWrapped(80))
+	writeFlags(&b, "Flags of every command", cmd.Root().PersistentFlags().FlagUsagesWrapped(80))
 	writeTopics(&b, cmd)
 	_, err := io.WriteString(cmd.OutOrStderr(), b.String())
 	return err

@@ -22,8 +22,8 @@ func newPlan(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what would be deployed, why, and who caused it",
-		Long: "Compares the tip or the pin of every branch of every service with what its servers carry, and prints what apply would do.\n" +
-			"It changes nothing and takes no lock.",
+		Long: "Compares the tip or the pin of every branch of every service with what its\n" +
+			"servers carry, and prints what apply would do. It changes nothing and takes no\nlock.",
 		Example: "  cdplan plan\n  cdplan plan -target 'web-*' -json\n  cdplan plan -detailed-exitcode",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runPlan(cmd.Context(), o) },

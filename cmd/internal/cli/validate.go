@@ -24,7 +24,7 @@ func newValidate(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "validate",
 		Short:   "Check cdplan.hcl and every config.ini",
-		Long:    "Reads the files and reports all that is wrong with them. It asks neither the cloud nor any branch, and needs no credentials.",
+		Long:    "Reads the files and reports all that is wrong with them. It asks neither the\ncloud nor any branch, and needs no credentials.",
 		Example: "  cdplan validate\n  cdplan validate -json",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runValidate(cmd.Context(), o) },

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"launchpad.net/cdplan/providers/nova/novatest"
+	"launchpad.net/cdplan/providers/resource"
+)
+
+// BenchmarkPlan runs the command "cdplan plan" over services of five local branches and three servers each, all as they should be: start of
+// the process, login, one list of the cloud, every branch tip and every working tree. The branches are copies of ones made by brz, without
+// their repositories, which are not read where nothing moved. It reports the largest resident set of the process beside the time.
+func BenchmarkPlan(b *testing.B) {
+	for _, n := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			environment := benchFleet(b, n)
+			bin := filepath.Join(b.TempDir(), "cdplan")
+			run(b, exec.Command("go", "build", "-o", bin, "."))
+			peak := int64(0)
+			for b.Loop() {
+				plan := exec.Command(bin, "plan", "-detailed-exitcode")
+				plan.Env = environment
+				run(b, plan)
+				peak = max(peak, plan.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
+			}
+			b.ReportMetric(float64(peak)/1024, "MiB-peak")
+		})
+	}
+}
+
+func run(b *testing.B, cmd *exec.Cmd) {
+	b.Helper()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+	}
+}
+
+// benchFleet makes the services and their cloud, and returns the environment to plan them in.
+func benchFleet(b *testing.B, n int) []string {
+	b.Helper()
+	dir := b.TempDir()
+	home := filepath.Join(dir, "home")
+	environment := append(os.Environ(), "BRZ_HOME="+home, "BRZ_LOG=/dev/null", "BRZ_EMAIL=Ann Example <ann@example.com>", "CDPLAN_ROOT="+filepath.Join(dir, "LOCAL"),
+		"CDPLAN_STATE="+filepath.Join(dir, "state"), "OS_CLIENT_CONFIG_FILE="+filepath.Join(dir, "clouds.yaml"), "OS_CLOUD=test")
+	cloud, err := novatest.Start("", novatest.Options{})
+	check(b, err)
+	b.Cleanup(func() { check(b, cloud.Close()) })
+	writeFile(b, filepath.Join(dir, "clouds.yaml"), cloud.CloudsYAML("test"))
+	template := newTemplate(b, filepath.Join(dir, "template"), environment)
+	for i := range n {
+		addService(b, dir, fmt.Sprintf("service%04d", i), template, cloud)
+	}
+	return environment
+}
+
+// template is a branch made by brz that holds a config.ini.
+type template struct {
+	dir      string
+	revision resource.Revision
+	sum      string // of the config.ini
+}
+
+func newTemplate(b *testing.B, dir string, environment []string) template {
+	b.Helper()
+	writeFile(b, filepath.Join(dir, "config.ini"), []byte("[service]\n"))
+	for _, args := range [][]string{{"init", "-q"}, {"add", "-q"}, {"commit", "-q", "-m", "Start"}} {
+		cmd := exec.Command("brz", args...)
+		cmd.Dir, cmd.Env = dir, environment
+		run(b, cmd)
+	}
+	tip, err := os.ReadFile(filepath.Join(dir, ".bzr/branch/last-revision"))
+	check(b, err)
+	revno, id, _ := strings.Cut(strings.TrimSpace(string(tip)), " ")
+	return template{dir: dir, revision: resource.Revision{Revno: revno, ID: id}, sum: sum([]byte("[service]\n"))}
+}
+
+func sum(text []byte) string {
+	digest := sha1.Sum(text)
+	return hex.EncodeToString(digest[:])
+}
+
+// addService makes a service whose three servers carry what its branches say.
+func addService(b *testing.B, dir, name string, t template, cloud *novatest.Server) {
+	b.Helper()
+	labels := []string{"spec", "app", "charm", "lib"}
+	revisions := map[string]resource.Revision{"config": t.revision}
+	locations := map[string]string{}
+	for _, label := range labels {
+		locations[label] = filepath.Join(dir, "branches", name, label)
+		revisions[label] = resource.Revision{Revno: "7", ID: fmt.Sprintf("ann@example.com-20260102030405-%s-%s", name, label)}
+		t.copyBranch(b, locations[label])
+		writeFile(b, filepath.Join(locations[label], ".bzr/branch/last-revision"), []byte(revisions[label].String()+"\n"))
+	}
+	config := fmt.Sprintf("[mojo]\nspec = %s\n\n[branches]\napp = %s\ncharm = %s\nlib = %s\n\n[nova]\nservers = juju-%s-machine-*\n",
+		locations["spec"], locations["app"], locations["charm"], locations["lib"], name)
+	t.copyTree(b, filepath.Join(dir, "LOCAL", name), []byte(config))
+	metadata := map[string]string{"cd.service": name, "cd.hash": resource.Hash(revisions), "juju-units-deployed": name + "/0"}
+	for label, revision := range revisions {
+		metadata["cd.rev."+label] = revision.String()
+	}
+	for i := range 3 {
+		cloud.AddServer("RegionOne", novatest.ServerSpec{Name: fmt.Sprintf("juju-%s-machine-%d", name, i), Metadata: metadata})
+	}
+}
+
+func (t template) copyBranch(b *testing.B, dir string) {
+	b.Helper()
+	for _, name := range []string{".bzr/branch-format", ".bzr/branch/format", ".bzr/branch/last-revision"} {
+		text, err := os.ReadFile(filepath.Join(t.dir, name))
+		check(b, err)
+		writeFile(b, filepath.Join(dir, name), text)
+	}
+}
+
+// copyTree makes the branch and a working tree in which config is committed.
+func (t template) copyTree(b *testing.B, dir string, config []byte) {
+	b.Helper()
+	t.copyBranch(b, dir)
+	writeFile(b, filepath.Join(dir, "config.ini"), config)
+	for _, name := range []string{".bzr/checkout/format", ".bzr/checkout/dirstate"} {
+		text, err := os.ReadFile(filepath.Join(t.dir, name))
+		check(b, err)
+		if strings.HasSuffix(name, "dirstate") {
+			text = rehash(text, t.sum, sum(config))
+		}
+		writeFile(b, filepath.Join(dir, name), text)
+	}
+}
+
+// rehash puts another file's sum into a dirstate, and right the check sum of all that follows its third line.
+func rehash(dirstate []byte, from, to string) []byte {
+	lines := bytes.SplitN(bytes.ReplaceAll(dirstate, []byte(from), []byte(to)), []byte("\n"), 4)
+	lines[1] = fmt.Appendf(nil, "crc32: %d", crc32.ChecksumIEEE(lines[3]))
+	return bytes.Join(lines, []byte("\n"))
+}
+
+func writeFile(b *testing.B, name string, text []byte) {
+	b.Helper()
+	check(b, os.MkdirAll(filepath.Dir(name), 0o700))
+	check(b, os.WriteFile(name, text, 0o600))
+}
+
+func check(b *testing.B, err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}

@@ -1,0 +1,50 @@
+package config
+
+import (
+	"maps"
+	"slices"
+
+	"launchpad.net/cdplan/providers"
+	"launchpad.net/cdplan/providers/resource"
+)
+
+// Entry documents one thing that can be written.
+type Entry struct {
+	Where string // "[section]", "cdplan.hcl" or `provider "name"`
+	Name  string
+	Doc   string
+}
+
+// ServiceReference documents what can be written in a config.ini, in the order in which a reader wants it.
+func ServiceReference(drivers []providers.Driver) []Entry {
+	all := schemas(drivers)
+	entries := []Entry{
+		{"[service]", "after", "The services that are deployed before this one where both are to be deployed: names with commas between them."},
+		{"[service]", "auto", "\"always\", the default, or \"never\": then apply -auto leaves the service for a person."},
+		{"[service]", "timeout", all["mojo_run"].Attrs["timeout"].Doc},
+	}
+	for _, name := range []string{"spec", "project", "series", "stage", "workspace", "manifest"} {
+		entries = append(entries, Entry{"[mojo]", name, all["mojo_run"].Attrs[name].Doc})
+	}
+	return append(entries,
+		Entry{"[branches]", "LABEL", "The location of a branch whose new revision redeploys the service. " + all["bzr_branch"].Attrs["location"].Doc},
+		Entry{"[environment]", "NAME", all["mojo_run"].Attrs["environment"].Doc},
+		Entry{"[nova]", "servers", all["nova_stamp"].Attrs["servers"].Doc})
+}
+
+// HostReference documents what can be written in cdplan.hcl.
+func HostReference(drivers []providers.Driver) []Entry {
+	entries := attributes("cdplan.hcl", hostSchema)
+	for _, driver := range drivers {
+		entries = append(entries, attributes(`provider "`+driver.Name+`"`, driver.Config)...)
+	}
+	return entries
+}
+
+func attributes(where string, schema resource.Schema) []Entry {
+	var entries []Entry
+	for _, name := range slices.Sorted(maps.Keys(schema.Attrs)) {
+		entries = append(entries, Entry{where, name, schema.Attrs[name].Doc})
+	}
+	return entries
+}
