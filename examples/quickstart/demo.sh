@@ -8,7 +8,7 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-bin=${BIN:-$here/../../bin}
+bin=$(cd "${BIN:-$here/../../bin}" && pwd)
 demo=${1:-$(mktemp -d "${TMPDIR:-/tmp}/cdplan-demo.XXXXXX")}
 mkdir -p "$demo"
 demo=$(cd "$demo" && pwd)

@@ -75,7 +75,7 @@ func (o applyOptions) follow(ctx context.Context, fleet *opened, p *plan.Plan) e
 	if err != nil {
 		return err
 	}
-	fleet.tell(p)
+	fleet.tell(troubles(p))
 	if p.Counts()[plan.New]+p.Counts()[plan.Redeploy]+p.Counts()[plan.Record] == 0 {
 		return planCode(p, o.detailed)
 	}

@@ -124,24 +124,74 @@ func (o *opened) wanted(role resource.Role) []resource.Wanted {
 	return want
 }
 
-// faults turns the error of a service into diagnostics that name it.
+// faults turns the error of a service into diagnostics that name it, where no file does.
 func (o *opened) faults(service string, err error) hcl.Diagnostics {
-	diags := o.Sources.Diagnose(err)
+	return o.group([]trouble{{service, err}})
+}
+
+// trouble is what is wrong with a service.
+type trouble struct {
+	service string
+	err     error
+}
+
+// maxNamed is how many services are named for which the same is wrong; the rest is counted.
+const maxNamed = 5
+
+// group turns the errors into diagnostics. What no file is to blame for, such as a cloud that cannot be reached, is told once for all the
+// services that it concerns.
+func (o *opened) group(troubles []trouble) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	concerned := map[*hcl.Diagnostic][]string{}
+	first := map[[2]string]*hcl.Diagnostic{}
+	for _, t := range troubles {
+		for _, diag := range o.Sources.Diagnose(t.err) {
+			key := [2]string{diag.Summary, diag.Detail}
+			if known := first[key]; known != nil && diag.Subject == nil {
+				concerned[known] = append(concerned[known], t.service)
+				continue
+			}
+			diags = append(diags, diag)
+			if diag.Subject == nil {
+				first[key], concerned[diag] = diag, []string{t.service}
+			}
+		}
+	}
 	for i, diag := range diags {
-		if diag.Subject == nil && !strings.Contains(diag.Detail, service) {
+		if services := concerned[diag]; services != nil {
 			named := *diag
-			named.Detail = service + ": " + diag.Detail
+			named.Detail = names(services) + ": " + diag.Detail
 			diags[i] = &named
 		}
 	}
 	return diags
 }
 
-// tell writes the errors of the plan to stderr.
-func (o *opened) tell(p *plan.Plan) {
-	for _, decision := range p.Decisions {
-		o.env.diagnose(o.faults(decision.Service, decision.Err), o.Sources.Files())
+func names(services []string) string {
+	if more := len(services) - maxNamed; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(services[:maxNamed], ", "), more)
 	}
+	return strings.Join(services, ", ")
+}
+
+// tell writes the errors to stderr. Where a result stands above them on the same terminal, an empty line comes first.
+func (o *opened) tell(troubles []trouble) {
+	diags := o.group(troubles)
+	if len(diags) > 0 && o.env.StdoutTerminal && o.env.StderrTerminal {
+		o.env.say("\n")
+	}
+	o.env.diagnose(diags, o.Sources.Files())
+}
+
+// troubles returns what is wrong with the services of a plan.
+func troubles(p *plan.Plan) []trouble {
+	var found []trouble
+	for _, decision := range p.Decisions {
+		if decision.Err != nil {
+			found = append(found, trouble{decision.Service, decision.Err})
+		}
+	}
+	return found
 }
 
 // planCode is the code of a plan that is not applied.

@@ -47,13 +47,17 @@ func runList(ctx context.Context, o listOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	var found []trouble
 	for _, service := range services {
 		if service.Err != nil {
-			o.env.diagnose(fleet.faults(service.Service, service.Err), fleet.Sources.Files())
-			err = exit(codeError)
+			found = append(found, trouble{service.Service, service.Err})
 		}
 	}
-	return err
+	if len(found) == 0 {
+		return nil
+	}
+	fleet.tell(found)
+	return exit(codeError)
 }
 
 // listed reads the records of the selected services, in the order of their names.

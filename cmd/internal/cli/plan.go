@@ -47,7 +47,7 @@ func runPlan(ctx context.Context, o planOptions) (err error) {
 	if err := o.print(fleet, p); err != nil {
 		return err
 	}
-	fleet.tell(p)
+	fleet.tell(troubles(p))
 	return planCode(p, o.detailed)
 }
 

@@ -67,23 +67,26 @@ func took(r apply.Result) string {
 	return d.Round(time.Second).String()
 }
 
+// noteWidth is the room for an error in the table; a longer one is told in full below it.
+const noteWidth = 80
+
 func resultNote(r apply.Result) string {
 	switch {
 	case r.Cause != "":
 		return clean(r.Cause + " goes first and did not succeed")
 	case r.Err != nil:
-		return cut(clean(r.Err.Error()), 100)
+		return cut(clean(r.Err.Error()), noteWidth)
 	}
 	return ""
 }
 
 // failure tells in full what the table has no room for.
 func failure(r apply.Result, s Style) []string {
-	if r.Err == nil {
+	f := failureOf(r)
+	if f == nil && (r.Err == nil || resultNote(r) == clean(r.Err.Error())) {
 		return nil
 	}
 	texts := []string{"", s.paint(bold, clean(r.Service)) + " " + string(r.Outcome) + ": " + clean(r.Err.Error())}
-	f := failureOf(r)
 	if f == nil {
 		return texts
 	}

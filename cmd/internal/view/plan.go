@@ -191,6 +191,9 @@ func note(d plan.Decision) string {
 			texts = append(texts, string(reason))
 		}
 	}
+	if slices.ContainsFunc(d.Changes, func(c plan.Change) bool { return c.History != nil && c.History.Rewritten }) {
+		texts = append(texts, "history rewritten")
+	}
 	if len(d.WaitsFor) > 0 {
 		texts = append(texts, "after "+strings.Join(d.WaitsFor, ", "))
 	}
