@@ -45,9 +45,26 @@ func TestParseDirstate(t *testing.T) {
 			t.Errorf("the file is cut off at %d: got %+v, %v", i, d, err)
 		}
 	}
-	ghost := strings.Replace(oneFile, "\x000\x00\n", "\x001\x00tip\x00\n", 1)
+	if d, err := parseDirstate([]byte(strings.Replace(whole, "c142", "c143", 1))); !errors.Is(err, errTorn) {
+		t.Errorf("another sum in the file: got %+v, %v", d, err)
+	}
+	ghost := strings.Replace(oneFile, "1\x00tip\x00\n\x000\x00\n", "2\x00tip\x00side\x00\n\x001\x00tip\x00\n", 1)
 	if d, err := parseDirstate(sealed(ghost)); !errors.Is(err, errTorn) {
 		t.Errorf("the first parent is not there: got %+v, %v", d, err)
+	}
+	if d, err := parseDirstate(sealed(strings.Replace(ghost, "\x001\x00tip\x00", "\x001\x00side\x00", 1))); err != nil || len(d.parents) != 2 {
+		t.Errorf("the second parent is not there: got %+v, %v", d, err)
+	}
+}
+
+func TestFileOfSeveralRows(t *testing.T) {
+	here := "\x00config.ini\x00new\x00f\x00\x004\x00n\x00x\x00a\x00\x000\x00n\x00\x00\n\x00"
+	gone := "\x00config.ini\x00old\x00a\x00\x000\x00n\x00x\x00f\x00c142\x004\x00n\x00tip\x00\n\x00"
+	for _, rows := range []string{here + gone, gone + here} {
+		d, err := parseDirstate(sealed("1\x00tip\x00\n\x000\x00\n\x00" + rows))
+		if got, want := d.file("config.ini"), (fileState{versioned: true, committed: true, sha1: "c142"}); err != nil || got != want {
+			t.Errorf("%q: got %+v, %v, want %+v", rows, got, err, want)
+		}
 	}
 }
 
