@@ -110,18 +110,20 @@ func (b branches) History(ctx context.Context, spans []resource.Span) []resource
 }
 
 func (b branches) history(ctx context.Context, span resource.Span) resource.History {
-	answer := resource.History{Addr: span.Addr}
+	var answer resource.History
 	var declared branch
-	if answer.Err = resource.Decode(span.Config, &declared); answer.Err != nil {
-		return answer
-	}
-	at, err := parseLocation(declared.Location)
+	err := resource.Decode(span.Config, &declared)
+	var at location
 	if err == nil {
-		answer.Commits, answer.Rewritten, err = b.log(ctx, at.unpinned(), span.From.ID, span.To.ID)
+		at, err = parseLocation(declared.Location)
+	}
+	if err == nil {
+		answer, err = b.log(ctx, at.unpinned(), span.From.ID, span.To.ID)
 	}
 	if err != nil {
 		answer.Err = fmt.Errorf("cannot read the log of %s: %w", redact(declared.Location), err)
 	}
+	answer.Addr = span.Addr
 	return answer
 }
 

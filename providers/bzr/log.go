@@ -16,37 +16,35 @@ const (
 	dateLayout = "Mon 2006-01-02 15:04:05 -0700"
 )
 
-// log returns the revisions of the branch after from, up to to, newest first. Rewritten says that from is not an ancestor of to.
-func (p *provider) log(ctx context.Context, at location, from, to string) (commits []resource.Commit, rewritten bool, err error) {
+// log returns the revisions of the branch after from, up to to, newest first, or how the two stand to each other if there are none.
+func (p *provider) log(ctx context.Context, at location, from, to string) (resource.History, error) {
 	if from == to {
-		return nil, false, nil
+		return resource.History{}, nil
 	}
 	for _, id := range []string{from, to} {
 		if !validID(id) || id == nullID || strings.Contains(id, "..") {
-			return nil, false, fmt.Errorf("brz cannot be asked for revision %q", id)
+			return resource.History{}, fmt.Errorf("brz cannot be asked for revision %q", id)
 		}
 	}
 	out, err := p.brz.run(ctx, at, "log", "--long", "-n1", "--show-ids", "--timezone=utc", "--authors=all", "--exclude-common-ancestry",
 		"-r", "revid:"+from+"..revid:"+to, at.argument())
-	if gone(err, from) {
-		return nil, true, nil
+	var no *failed
+	switch {
+	case errors.As(err, &no) && strings.HasPrefix(no.line, "Start revision must be older than the end revision"):
+		return resource.History{Back: true}, nil
+	case errors.As(err, &no) && gone(no.line, from):
+		return resource.History{Rewritten: true}, nil
+	case err != nil:
+		return resource.History{}, err
 	}
-	if err != nil {
-		return nil, false, err
-	}
-	commits, err = parseLog(string(out))
-	return commits, false, err
+	commits, err := parseLog(string(out))
+	return resource.History{Commits: commits}, err
 }
 
-// gone says that brz found the revision from nowhere before the other end of the range.
-func gone(err error, from string) bool {
-	var no *failed
-	if !errors.As(err, &no) {
-		return false
-	}
-	return strings.HasPrefix(no.line, "Start revision not found in history of end revision") ||
-		strings.HasPrefix(no.line, "Start revision must be older than the end revision") ||
-		strings.HasPrefix(no.line, "Requested revision: 'revid:"+from+"' does not exist")
+// gone says that brz did not find the revision from before the other end of the range.
+func gone(line, from string) bool {
+	return strings.HasPrefix(line, "Start revision not found in history of end revision") ||
+		strings.HasPrefix(line, "Requested revision: 'revid:"+from+"' does not exist")
 }
 
 // parseLog understands what brz log --long -n1 --show-ids prints. Messages are indented, so that nothing in them looks like a record.

@@ -90,11 +90,11 @@ func TestHistoryRewritten(t *testing.T) {
 	dir := t.TempDir()
 	b := newBranch(t, dir+"/b", "2a", "1", "2")
 	old := info(t, b)
-	if got := history(t, b, old, info(t, b, "-r1")); !got.Rewritten || got.Err != nil {
+	if got := history(t, b, old, info(t, b, "-r1")); !got.Back || got.Rewritten || got.Err != nil {
 		t.Errorf("to an older revision: %+v", got)
 	}
 	brz(t, b, "uncommit", "-q", "--force")
-	if got := history(t, b, old, info(t, b)); !got.Rewritten || got.Err != nil {
+	if got := history(t, b, old, info(t, b)); !got.Rewritten || got.Back || got.Err != nil {
 		t.Errorf("after uncommit: %+v", got)
 	}
 	commit(t, b, "3")

@@ -76,7 +76,8 @@ type Span struct {
 type History struct {
 	Addr      Addr
 	Commits   []Commit // newest first
-	Rewritten bool     // From is not an ancestor of To: what was deployed is no longer in the branch; Commits is empty
+	Rewritten bool     // From is not an ancestor of To: what was deployed is not in the history of what is wanted; Commits is empty
+	Back      bool     // To is an ancestor of From, which is still in the branch: a pin was moved back; Commits is empty
 	Err       error    // the history could not be read; the plan stands without it
 }
 

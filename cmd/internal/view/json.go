@@ -140,6 +140,7 @@ type (
 		From         *jsonRevision `json:"from"`
 		To           *jsonRevision `json:"to"`
 		Rewritten    bool          `json:"rewritten"`
+		Back         bool          `json:"back"`
 		Commits      []jsonCommit  `json:"commits"`
 		HistoryError string        `json:"history_error"`
 	}
@@ -245,7 +246,7 @@ func changeJSON(c plan.Change) jsonChange {
 	if c.History == nil {
 		return change
 	}
-	change.Rewritten = c.History.Rewritten
+	change.Rewritten, change.Back = c.History.Rewritten, c.History.Back
 	if c.History.Err != nil {
 		change.HistoryError = clean(c.History.Err.Error())
 	}

@@ -166,7 +166,7 @@ func revno(r resource.Revision) string { return "r" + clean(r.Revno) }
 func commits(d plan.Decision) string {
 	n, known := 0, false
 	for _, c := range d.Changes {
-		if c.History != nil && c.History.Err == nil && !c.History.Rewritten {
+		if c.History != nil && c.History.Err == nil && !c.History.Rewritten && !c.History.Back {
 			n, known = n+len(c.History.Commits), true
 		}
 	}
@@ -237,7 +237,9 @@ func changeDetail(c plan.Change, s Style) []string {
 	case h == nil:
 		return texts
 	case h.Rewritten:
-		return append(texts, "    "+s.paint(red, "history rewritten")+": the deployed revision is no longer in the branch")
+		return append(texts, "    "+s.paint(red, "history rewritten")+": the deployed revision is not among those that lead to this one")
+	case h.Back:
+		return append(texts, "    back to a revision before the deployed one")
 	case h.Err != nil:
 		return append(texts, "    the log could not be read: "+clean(errors.Join(h.Err).Error()))
 	}
