@@ -77,8 +77,16 @@ func (d *declaration) read(src []byte) {
 	d.readStamp(append(branches, run))
 }
 
-// finish returns the service with its faults.
+// finish returns the service with its faults, in the order of the file. A value that is used twice is reported once.
 func (d *declaration) finish() plan.Service {
+	line := func(diag *hcl.Diagnostic) int {
+		if diag.Subject == nil {
+			return 0
+		}
+		return diag.Subject.Start.Byte
+	}
+	slices.SortStableFunc(d.diags, func(a, b *hcl.Diagnostic) int { return line(a) - line(b) })
+	d.diags = slices.CompactFunc(d.diags, func(a, b *hcl.Diagnostic) bool { return a.Error() == b.Error() })
 	if len(d.diags) > 0 {
 		d.service.Err = d.diags
 	}

@@ -106,7 +106,7 @@ func (h *Host) read(path string, src []byte, o Options, sources *Sources) hcl.Di
 	values, more := decode(hostSchema, body)
 	diags = append(diags, more...)
 	if !more.HasErrors() {
-		diags = append(diags, h.set(values, path, o)...)
+		diags = append(diags, h.set(values, body, o)...)
 	}
 	h.providers = map[string]provider{}
 	for _, block := range blocks.Blocks {
@@ -121,19 +121,18 @@ type hostSettings struct {
 	Parallelism int    `cty:"parallelism"`
 }
 
-func (h *Host) set(values cty.Value, path string, o Options) hcl.Diagnostics {
+// set takes the values over, but for a root that was named on the command line or in the environment.
+func (h *Host) set(values cty.Value, body hcl.Body, o Options) hcl.Diagnostics {
+	written, _ := body.JustAttributes() // decoding has reported what else there is
 	var s hostSettings
-	if err := resource.Decode(values, &s); err != nil {
-		return hcl.Diagnostics{fault("Invalid value", nil, "In %s: %s.", path, err)}
-	}
 	var diags hcl.Diagnostics
+	if err := resource.Decode(values, &s); err != nil || s.Parallelism < 0 || s.Parallelism == 0 && written["parallelism"] != nil {
+		return hcl.Diagnostics{fault("Invalid value", written["parallelism"].Expr.Range().Ptr(), "\"parallelism\" must be a whole number, 1 or more.")}
+	}
 	for name, value := range map[string]string{"root": s.Root, "state": s.State} {
 		if value != "" && !filepath.IsAbs(value) {
-			diags = append(diags, fault("Invalid value", nil, "In %s: %q must be an absolute path, not %q.", path, name, value))
+			diags = append(diags, fault("Invalid value", written[name].Expr.Range().Ptr(), "%q must be an absolute path, not %q.", name, value))
 		}
-	}
-	if s.Parallelism < 0 {
-		diags = append(diags, fault("Invalid value", nil, "In %s: \"parallelism\" must be 1 or more.", path))
 	}
 	if said := firstNonEmpty(o.Root, o.Getenv("CDPLAN_ROOT")); said == "" && s.Root != "" {
 		h.Root = s.Root

@@ -190,12 +190,7 @@ func disagreement(at hcl.Range, what string) *hcl.Diagnostic {
 		"The two readers that cdplan has for this kind of file disagree about %s, so neither is believed. This is a mistake in cdplan: please report it, with the line above and the lines around it.", what)
 }
 
-// problem makes an error diagnostic.
+// problem is a fault whose place is always known.
 func problem(at hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
-	return &hcl.Diagnostic{
-		Severity: hcl.DiagError,
-		Summary:  summary,
-		Detail:   fmt.Sprintf(format, args...),
-		Subject:  &at,
-	}
+	return fault(summary, &at, format, args...)
 }
