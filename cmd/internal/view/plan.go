@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
@@ -114,6 +115,7 @@ func planTable(shown []plan.Decision, s Style) string {
 	t := newTable("   service", "action", "change", "commits", "servers", "wave", "note")
 	t.SetColumnConfigs([]table.ColumnConfig{{Name: "commits", Align: text.AlignRight, AlignHeader: text.AlignRight}, {Name: "servers", Align: text.AlignRight, AlignHeader: text.AlignRight},
 		{Name: "wave", Align: text.AlignRight, AlignHeader: text.AlignRight}})
+	t.SetAllowedRowLength(s.Width)
 	for _, d := range shown {
 		wave := "-"
 		if d.Wave > 0 {
@@ -201,9 +203,22 @@ func note(d plan.Decision) string {
 		texts = append(texts, d.Held)
 	}
 	if d.Err != nil {
-		texts = append(texts, "see the error")
+		texts = append(texts, kindOf(d.Err))
 	}
 	return clean(strings.Join(texts, "; "))
+}
+
+// kindOf says in a few words what kind of error it is; what it says in full is printed elsewhere.
+func kindOf(err error) string {
+	var diags hcl.Diagnostics
+	var attr *resource.AttrError
+	switch {
+	case errors.As(err, &diags) && len(diags) > 0:
+		return diags[0].Summary
+	case errors.As(err, &attr):
+		return attr.Summary
+	}
+	return "cannot be read"
 }
 
 // detail tells each change of a service: between which revisions, and what they say. Of a service that is new the table says it all, if there

@@ -61,7 +61,7 @@ func newTable(header ...any) table.Writer {
 	style := table.StyleDefault
 	style.Format.Header = text.FormatDefault
 	style.Options = table.OptionsNoBordersAndSeparators
-	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	style.Box.PaddingLeft, style.Box.PaddingRight, style.Box.UnfinishedRow = "", "  ", "..."
 	t.SetStyle(style)
 	t.AppendHeader(header)
 	t.SuppressTrailingSpaces()
