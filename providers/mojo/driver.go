@@ -70,7 +70,7 @@ func open(_ context.Context, config cty.Value) (providers.Provider, error) {
 	if err := resource.Decode(config, &s); err != nil {
 		return nil, err
 	}
-	r := &runner{command: s.Command, timeout: defaultTimeout}
+	r := &runner{command: s.Command, timeout: defaultTimeout, grace: defaultGrace}
 	if len(r.command) == 0 {
 		r.command = defaultCommand
 	}
@@ -88,6 +88,7 @@ func open(_ context.Context, config cty.Value) (providers.Provider, error) {
 type runner struct {
 	command []string
 	timeout time.Duration
+	grace   time.Duration // between SIGTERM and SIGKILL
 }
 
 func (r *runner) Resource(string) providers.Resource { return r }

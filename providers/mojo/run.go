@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -16,8 +17,8 @@ import (
 	"launchpad.net/cdplan/providers/resource"
 )
 
-// grace is how long a deploy has to end after SIGTERM, before SIGKILL.
-const grace = 30 * time.Second
+// defaultGrace is how long a deploy has to end after SIGTERM, before SIGKILL.
+const defaultGrace = 30 * time.Second
 
 // deploy is what a step asks for, decoded.
 type deploy struct {
@@ -34,7 +35,7 @@ type deploy struct {
 }
 
 // Apply runs the deploy and waits for its end. A deploy that ran and failed is a *resource.Failure. When ctx ends or the deploy takes too
-// long, its whole process group gets SIGTERM, and SIGKILL half a minute later.
+// long, its whole process group gets SIGTERM, and what is left of it half a minute later SIGKILL.
 func (r *runner) Apply(ctx context.Context, step resource.Step, events func(resource.Event)) (resource.Object, error) {
 	var d deploy
 	if err := resource.Decode(step.Want, &d); err != nil {
@@ -52,8 +53,11 @@ func (r *runner) Apply(ctx context.Context, step resource.Step, events func(reso
 	if err := os.WriteFile(stamp, []byte(strings.Join(step.Record, "\n")+"\n"), 0o600); err != nil {
 		return step.Want, fmt.Errorf("cannot write the stamp lines: %w", err)
 	}
-	err = d.run(ctx, argv, timeout, step, environment(step, d, stamp))
-	return step.Want, errors.Join(err, os.Remove(stamp))
+	err = r.run(ctx, d, argv, timeout, step, environment(step, d, stamp))
+	if gone := os.Remove(stamp); !errors.Is(gone, fs.ErrNotExist) { // the deploy may have removed it
+		err = errors.Join(err, gone)
+	}
+	return step.Want, err
 }
 
 func (r *runner) deadline(d deploy) (time.Duration, error) {
@@ -61,13 +65,13 @@ func (r *runner) deadline(d deploy) (time.Duration, error) {
 		return r.timeout, nil
 	}
 	timeout, err := time.ParseDuration(d.Timeout)
-	if err != nil {
-		return 0, fmt.Errorf("cannot read the timeout %q: %w", d.Timeout, err)
+	if err != nil || timeout <= 0 {
+		return 0, fmt.Errorf("cannot use the timeout %q: it is not a duration such as 90m", d.Timeout)
 	}
 	return timeout, nil
 }
 
-// argv fills in the command line. A value that looks like an option is refused.
+// argv fills in the command line. A value that looks like an option is refused, and so is a command line whose program is left out.
 func (r *runner) argv(service string, d deploy) ([]string, error) {
 	values := map[string]string{"service": service, "spec": d.Spec, "project": d.Project, "series": d.Series, "stage": d.Stage,
 		"workspace": d.Workspace, "manifest": d.Manifest}
@@ -82,9 +86,15 @@ func (r *runner) argv(service string, d deploy) ([]string, error) {
 		}
 	}
 	fill := strings.NewReplacer(pairs...)
+	left := func(element string) bool {
+		return slices.ContainsFunc(empty, func(placeholder string) bool { return strings.Contains(element, placeholder) })
+	}
+	if left(r.command[0]) {
+		return nil, fmt.Errorf("cannot run mojo: its command line begins with %q, which is empty for %s", r.command[0], service)
+	}
 	var argv []string
 	for _, element := range r.command {
-		if !slices.ContainsFunc(empty, func(placeholder string) bool { return strings.Contains(element, placeholder) }) {
+		if !left(element) {
 			argv = append(argv, fill.Replace(element))
 		}
 	}
@@ -107,7 +117,7 @@ func environment(step resource.Step, d deploy, stamp string) []string {
 }
 
 // run starts the child with its output in the log, so that the log goes on even if cdplan dies, and waits for it.
-func (d deploy) run(ctx context.Context, argv []string, timeout time.Duration, step resource.Step, env []string) (err error) {
+func (r *runner) run(ctx context.Context, d deploy, argv []string, timeout time.Duration, step resource.Step, env []string) (err error) {
 	log, err := os.OpenFile(step.Log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("cannot open the log: %w", err)
@@ -122,13 +132,13 @@ func (d deploy) run(ctx context.Context, argv []string, timeout time.Duration, s
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = d.Directory, env, log, log, step.Keep
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a group of its own, and no terminal to ask for a password on
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = grace
+	cmd.WaitDelay = r.grace
 	failed := cmd.Run()
 	if cmd.Process == nil {
 		return fmt.Errorf("cannot start mojo: %w", failed)
 	}
 	if limited.Err() != nil {
-		killGroup(cmd.Process.Pid)
+		r.endGroup(cmd.Process.Pid)
 	}
 	if failed == nil {
 		return nil
@@ -136,8 +146,22 @@ func (d deploy) run(ctx context.Context, argv []string, timeout time.Duration, s
 	return &resource.Failure{Err: explain(ctx, limited, argv[0], timeout, failed), Log: step.Log, Tail: tail(step.Log, d.Environment)}
 }
 
-// killGroup ends what outlived the leader of the group. That nothing did is the usual case, and no error.
-func killGroup(leader int) { _ = syscall.Kill(-leader, syscall.SIGKILL) }
+// endGroup gives what outlived the leader of a group, which got SIGTERM with it, its time to end, then kills it. That nothing did is the
+// usual case, and no error.
+func (r *runner) endGroup(leader int) {
+	patience := time.NewTimer(r.grace)
+	defer patience.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for syscall.Kill(-leader, 0) == nil {
+		select {
+		case <-tick.C:
+		case <-patience.C:
+			_ = syscall.Kill(-leader, syscall.SIGKILL)
+			return
+		}
+	}
+}
 
 func explain(ctx, limited context.Context, program string, timeout time.Duration, err error) error {
 	var exit *exec.ExitError
@@ -180,9 +204,14 @@ func tail(path string, secrets map[string]string) []string {
 // shortestSecret keeps values such as "1" or "yes" from being taken out of every line.
 const shortestSecret = 4
 
-// mask replaces every secret value, the longest first, so that one that holds another leaves no rest.
+// mask replaces every secret value, the longest first, so that one that holds another leaves no rest. Of a secret of several lines each
+// line is one too, since tools print them indented or in part.
 func mask(text string, secrets map[string]string) string {
-	values := slices.SortedFunc(maps.Values(secrets), func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	values := slices.Collect(maps.Values(secrets))
+	for _, value := range secrets {
+		values = append(values, strings.Split(value, "\n")...)
+	}
+	slices.SortFunc(values, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	for _, value := range values {
 		if len(value) >= shortestSecret {
 			text = strings.ReplaceAll(text, value, "(hidden)")
