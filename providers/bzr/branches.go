@@ -56,6 +56,19 @@ func (b branches) Read(ctx context.Context, want []resource.Wanted) []resource.R
 	return readings
 }
 
+// Check says whether the location is one.
+func (b branches) Check(w resource.Wanted) error {
+	var declared branch
+	err := resource.Decode(w.Config, &declared)
+	if err == nil {
+		_, err = parseLocation(declared.Location)
+	}
+	if err != nil {
+		return reading(w, answer{err: err}).Err
+	}
+	return nil
+}
+
 // look finds the revision of one branch.
 func (b branches) look(ctx context.Context, declared branch) answer {
 	at, err := parseLocation(declared.Location)
