@@ -1,12 +1,14 @@
 package nova
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,14 +16,14 @@ import (
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
-	"github.com/gophercloud/gophercloud/v2/openstack/config"
 	"github.com/gophercloud/gophercloud/v2/openstack/config/clouds"
 )
 
 // cloud logs in when it is first needed, and once.
 type cloud struct {
-	name    string   // empty: $OS_CLOUD, else the other OS_* variables
-	regions []string // empty: the one that the login names
+	name    string        // empty: $OS_CLOUD, else the other OS_* variables
+	regions []string      // empty: the one that the login names
+	pause   time.Duration // before the second try of a request; doubled before each further one
 
 	mu     sync.Mutex
 	client *gophercloud.ProviderClient
@@ -45,7 +47,7 @@ func (c *cloud) connect(ctx context.Context) ([]region, error) {
 	if name == "" {
 		name = os.Getenv("OS_CLOUD")
 	}
-	client, endpoint, err := login(ctx, name)
+	client, endpoint, err := c.login(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +58,9 @@ func (c *cloud) connect(ctx context.Context) ([]region, error) {
 	}
 	var found []region
 	for _, name := range names {
+		if slices.ContainsFunc(found, func(r region) bool { return r.name == name }) {
+			continue // named twice
+		}
 		endpoint.Region = name
 		nova, err := openstack.NewComputeV2(client, endpoint)
 		if err != nil {
@@ -75,7 +80,7 @@ func (c *cloud) close() {
 	}
 }
 
-func login(ctx context.Context, cloud string) (*gophercloud.ProviderClient, gophercloud.EndpointOpts, error) {
+func (c *cloud) login(ctx context.Context, cloud string) (*gophercloud.ProviderClient, gophercloud.EndpointOpts, error) {
 	options := []clouds.ParseOption{clouds.WithCloudName(cloud)}
 	if cloud == "" {
 		yaml, err := fromEnvironment()
@@ -88,19 +93,23 @@ func login(ctx context.Context, cloud string) (*gophercloud.ProviderClient, goph
 	if err != nil {
 		return nil, endpoint, fmt.Errorf("cannot read the settings of cloud %q: %w", cloud, err)
 	}
-	auth.AllowReauth = true
+	auth.AllowReauth = auth.TokenID == "" // a token alone is good for no other login
+	client, err := openstack.NewClient(auth.IdentityEndpoint)
+	if err != nil {
+		return nil, endpoint, fmt.Errorf("cannot use the address %q: %w", auth.IdentityEndpoint, err)
+	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig, transport.MaxIdleConnsPerHost = tls, writers
-	client, err := config.NewProviderClient(ctx, auth, config.WithHTTPClient(http.Client{Transport: transport}))
-	if err != nil {
-		return nil, endpoint, fmt.Errorf("cannot log in at %s: %w", auth.IdentityEndpoint, plain(err))
-	}
+	client.HTTPClient.Transport = transport
 	client.UserAgent.Prepend("cdplan")
 	client.RetryFunc = func(ctx context.Context, _, _ string, _ *gophercloud.RequestOpts, err error, tries uint) error {
-		return retry(ctx, err, tries)
+		return c.retry(ctx, err, tries)
 	}
 	client.RetryBackoffFunc = func(ctx context.Context, limited *gophercloud.ErrUnexpectedResponseCode, _ error, tries uint) error {
-		return retry(ctx, *limited, tries)
+		return c.retry(ctx, *limited, tries)
+	}
+	if err := openstack.Authenticate(ctx, client, auth); err != nil {
+		return nil, endpoint, fmt.Errorf("cannot log in at %s: %w", auth.IdentityEndpoint, plain(err))
 	}
 	return client, endpoint, nil
 }
@@ -148,12 +157,15 @@ func firstOf(names ...string) string {
 	return ""
 }
 
-// maxTries bounds how often one request is made. All requests here may be repeated: reading, and writing the same keys again.
-const maxTries = 4
+const (
+	// maxTries bounds how often one request is made. All requests here may be repeated: reading, and writing the same keys again.
+	maxTries     = 4
+	defaultPause = 500 * time.Millisecond
+)
 
 // retry returns nil, after a pause, if the request is worth another try, and else the error. A server that names a pause is heard.
-func retry(ctx context.Context, err error, tries uint) error {
-	pause, worth := pauseAfter(err, tries)
+func (c *cloud) retry(ctx context.Context, err error, tries uint) error {
+	pause, worth := c.pauseAfter(err, tries)
 	if !worth || tries >= maxTries || ctx.Err() != nil {
 		return err
 	}
@@ -167,8 +179,8 @@ func retry(ctx context.Context, err error, tries uint) error {
 	}
 }
 
-func pauseAfter(err error, tries uint) (time.Duration, bool) {
-	pause := 250 * time.Millisecond << tries
+func (c *cloud) pauseAfter(err error, tries uint) (time.Duration, bool) {
+	pause := c.pause << (tries - 1)
 	var code gophercloud.ErrUnexpectedResponseCode
 	if !errors.As(err, &code) {
 		return pause, true // the connection broke
@@ -187,6 +199,10 @@ func pauseAfter(err error, tries uint) (time.Duration, bool) {
 
 // plain makes an error of the library short: what nova or keystone said, without the request and its body.
 func plain(err error) error {
+	var again *gophercloud.ErrUnableToReauthenticate
+	if errors.As(err, &again) {
+		err = again.ErrReauth
+	}
 	var code gophercloud.ErrUnexpectedResponseCode
 	if !errors.As(err, &code) {
 		return err
@@ -194,10 +210,11 @@ func plain(err error) error {
 	if code.Actual == http.StatusUnauthorized {
 		return errors.New("the login is wrong or expired, or not allowed to do this (401)")
 	}
-	return fmt.Errorf("%s (%d)", message(code.Body), code.Actual)
+	return fmt.Errorf("%s (%d)", cmp.Or(message(code.Body), http.StatusText(code.Actual), "no message"), code.Actual)
 }
 
-// message finds the text in any of the shapes that OpenStack gives its errors: {"message": …} or {KIND: {"message": …}}.
+// message finds the text in any of the shapes that OpenStack gives its errors: {"message": …} or {KIND: {"message": …}}. What a proxy says
+// has none.
 func message(body []byte) string {
 	var flat struct{ Message string }
 	if json.Unmarshal(body, &flat) == nil && flat.Message != "" {
@@ -209,7 +226,7 @@ func message(body []byte) string {
 			return inner.Message
 		}
 	}
-	return "no message"
+	return ""
 }
 
 func hasCode(err error, status int) bool { return gophercloud.ResponseCodeIs(err, status) }

@@ -16,6 +16,7 @@ import (
 const (
 	defaultPrefix = "cd."
 	defaultSettle = 10 * time.Minute
+	defaultTick   = 2 * time.Second
 )
 
 // Driver describes the provider.
@@ -63,7 +64,8 @@ type settings struct {
 }
 
 func open(_ context.Context, config cty.Value) (providers.Provider, error) {
-	p := &provider{prefix: defaultPrefix, settle: defaultSettle, claims: map[string]selector{}}
+	p := &provider{prefix: defaultPrefix, settle: defaultSettle, tick: defaultTick, claims: map[string]selector{}}
+	p.cloud.pause = defaultPause
 	var s settings
 	if err := resource.Decode(config, &s); err != nil {
 		return nil, err
@@ -74,7 +76,7 @@ func open(_ context.Context, config cty.Value) (providers.Provider, error) {
 	}
 	if s.Settle != "" {
 		settle, err := time.ParseDuration(s.Settle)
-		if err != nil || settle < 0 {
+		if err != nil || settle <= 0 {
 			return nil, fmt.Errorf("the nova provider's settle time must be a duration such as \"10m\", not %q", s.Settle)
 		}
 		p.settle = settle

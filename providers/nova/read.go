@@ -19,6 +19,7 @@ type provider struct {
 	cloud  cloud
 	prefix string
 	settle time.Duration
+	tick   time.Duration // between two looks at a server that is being built
 
 	mu     sync.Mutex
 	claims map[string]selector // by service, of all services ever asked about

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/zclconf/go-cty/cty"
@@ -31,6 +32,9 @@ func (p *provider) stampItems(step resource.Step) (map[string]string, error) {
 		p.prefix + "run":     step.Run,
 	}
 	for label, revision := range stamp.Revisions {
+		if err := checkRevision(label, revision); err != nil {
+			return nil, err
+		}
 		items[p.prefix+revisionKey+label] = revision.String()
 	}
 	for key, value := range items {
@@ -114,16 +118,24 @@ func ghosts(prefix string, metadata, items map[string]string) []string {
 	return keys
 }
 
-// twin returns a key of somebody else's that nova would delete along with ours: its database takes keys for the same that differ in case or
-// in blanks at the end.
-func twin(metadata map[string]string, ours string) string {
+// twin returns a key of somebody else's that nova would delete along with the ghost: its database takes keys for the same that differ in
+// case or in blanks at the end. A twin that is a revision's too does not count, since those are written right afterwards.
+func twin(prefix string, metadata map[string]string, ghost string) string {
 	fold := func(key string) string { return strings.ToLower(strings.TrimRight(key, " ")) }
 	for _, key := range slices.Sorted(maps.Keys(metadata)) {
-		if key != ours && fold(key) == fold(ours) {
+		if fold(key) == fold(ghost) && !strings.HasPrefix(key, prefix+revisionKey) {
 			return key
 		}
 	}
 	return ""
+}
+
+// checkRevision refuses what readStamp could not take apart again.
+func checkRevision(label string, revision resource.Revision) error {
+	if revision.ID == "" || strings.Contains(revision.Revno, " ") || strings.ContainsFunc(revision.String(), unicode.IsControl) {
+		return fmt.Errorf("the revision of %s cannot be stamped: %q is not a number and an id", label, revision)
+	}
+	return nil
 }
 
 // What nova accepts. A key that ends in a newline passes its own check and is refused here.

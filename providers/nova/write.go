@@ -15,9 +15,8 @@ import (
 )
 
 const (
-	writers    = 8               // servers stamped at a time
-	rewrites   = 3               // times that a stamp is written before its loss is an error
-	settleTick = 2 * time.Second // between two looks at a server that is being built
+	writers  = 8 // servers stamped at a time
+	rewrites = 3 // times that a stamp is written before its loss is an error
 )
 
 // Apply writes the stamp on all servers that the service has by now. A server that nova does not let be written yet is waited for; one that is
@@ -119,15 +118,15 @@ func (p *provider) stamp(ctx context.Context, s *server, items map[string]string
 // others than many.
 func (p *provider) write(ctx context.Context, s *server, metadata, items map[string]string) error {
 	for _, key := range ghosts(p.prefix, metadata, items) {
-		if other := twin(metadata, key); other != "" {
+		if other := twin(p.prefix, metadata, key); other != "" {
 			return fmt.Errorf("nova would remove %q along with %q, which is to go; remove one of them by hand", other, key)
 		}
-		err := whenBuilt(ctx, s, func() error { return servers.DeleteMetadatum(ctx, s.region.client, s.ID, key).ExtractErr() })
+		err := p.whenBuilt(ctx, s, func() error { return servers.DeleteMetadatum(ctx, s.region.client, s.ID, key).ExtractErr() })
 		if err != nil && !hasCode(err, http.StatusNotFound) {
 			return err
 		}
 	}
-	return whenBuilt(ctx, s, func() error {
+	return p.whenBuilt(ctx, s, func() error {
 		_, err := servers.UpdateMetadata(ctx, s.region.client, s.ID, servers.MetadataOpts(items)).Extract()
 		return err
 	})
@@ -135,7 +134,7 @@ func (p *provider) write(ctx context.Context, s *server, metadata, items map[str
 
 // whenBuilt repeats the request for as long as nova refuses it because the server is still being built. In any other state in which nova
 // refuses, waiting does not help.
-func whenBuilt(ctx context.Context, s *server, request func() error) error {
+func (p *provider) whenBuilt(ctx context.Context, s *server, request func() error) error {
 	for {
 		err := request()
 		if !hasCode(err, http.StatusConflict) {
@@ -149,7 +148,7 @@ func whenBuilt(ctx context.Context, s *server, request func() error) error {
 			return fmt.Errorf("its status is %s: %w", now.Status, plain(err))
 		}
 		s.Status = now.Status
-		if !sleep(ctx, settleTick) {
+		if !sleep(ctx, p.tick) {
 			return fmt.Errorf("its status is still %s: %w", now.Status, plain(err))
 		}
 	}
