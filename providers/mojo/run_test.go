@@ -250,7 +250,7 @@ func TestStampFileTaken(t *testing.T) {
 
 func TestStampFileGoesAfterFailure(t *testing.T) {
 	w := newWorld(t, "exit 1")
-	w.mustFail(t.Context())
+	_ = w.mustFail(t.Context())
 	if _, err := os.Stat(w.step.Log + ".stamp"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the stamp file is still there: %v", err)
 	}
@@ -380,7 +380,7 @@ while :; do sleep 0.1; done`)
 		w.wait(started)
 		cancel()
 	}()
-	w.mustFail(ctx)
+	_ = w.mustFail(ctx)
 	if log := w.read("r1.log"); !strings.Contains(log, "clean\n") {
 		t.Errorf("log: %q", log)
 	}
@@ -430,7 +430,7 @@ read x < "$OUT/up"; echo > "$OUT/started"; while :; do sleep 0.1; done`)
 		_, err = io.Copy(io.Discard, file)
 		gone <- err
 	}()
-	w.mustFail(ctx)
+	_ = w.mustFail(ctx)
 	if err := <-gone; err != nil {
 		t.Error(err)
 	}

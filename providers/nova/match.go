@@ -14,20 +14,22 @@ type selector struct {
 	key, value string // of the metadata
 }
 
-// parseSelector reads "GLOB" or "metadata.KEY = VALUE"; an empty text is the zero selector.
-func parseSelector(text string) (selector, error) {
+// parseSelector reads "GLOB" or "metadata.KEY = VALUE"; an empty text is the zero selector. The fault, in a full sentence, is empty if there
+// is none.
+func parseSelector(text string) (_ selector, fault string) {
 	if rest, ok := strings.CutPrefix(text, "metadata."); ok {
 		key, value, ok := strings.Cut(rest, "=")
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 		if !ok || key == "" || value == "" {
-			return selector{}, fmt.Errorf("The value %q is not of the form metadata.KEY = VALUE.", text)
+			return selector{}, fmt.Sprintf("The value %q is not of the form metadata.KEY = VALUE.", text)
 		}
-		return selector{key: key, value: value}, nil
+		return selector{key: key, value: value}, ""
 	}
 	if _, err := path.Match(text, ""); err != nil {
-		return selector{}, fmt.Errorf("The value %q is not a pattern of server names: * stands for any text, ? for one character, [a-z] for one of a range.", text)
+		return selector{}, fmt.Sprintf("The value %q is not a pattern of server names: * stands for any text, ? for one character, "+
+			"[a-z] for one of a range.", text)
 	}
-	return selector{glob: text}, nil
+	return selector{glob: text}, ""
 }
 
 // fleet says which servers each service claims, and which services claim each server.

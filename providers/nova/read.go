@@ -80,9 +80,9 @@ func (p *provider) decode(w resource.Wanted) (wanted, selector, error) {
 	if err := resource.Decode(w.Config, &stamp); err != nil {
 		return stamp, selector{}, err
 	}
-	chosen, err := parseSelector(stamp.Servers)
-	if err != nil {
-		return stamp, chosen, &resource.AttrError{Addr: w.Addr, Attr: "servers", Summary: "Invalid server pattern", Detail: err.Error()}
+	chosen, fault := parseSelector(stamp.Servers)
+	if fault != "" {
+		return stamp, chosen, &resource.AttrError{Addr: w.Addr, Attr: "servers", Summary: "Invalid server pattern", Detail: fault}
 	}
 	return stamp, chosen, nil
 }

@@ -143,7 +143,7 @@ var keyPattern = regexp.MustCompile(`^[a-zA-Z0-9\-_:. ]{1,255}\z`)
 
 func checkKey(key string) error {
 	if !keyPattern.MatchString(key) {
-		return fmt.Errorf("nova does not take %q as a key: it must be 1 to 255 letters, digits, blanks or any of - _ : .", key)
+		return fmt.Errorf("nova does not take %q as a key: it must be 1 to 255 letters, digits, blanks or any of \"-_:.\"", key)
 	}
 	return nil
 }

@@ -83,6 +83,7 @@ func TestTwins(t *testing.T) {
 		{"of our own, staying", []string{"cd.rev.app=1 x", "cd.rev.APP=1 x"}, stamped(), ""},
 		{"in a blank at the end", []string{"cd.rev.app=1 x", "cd.rev.app =1 x"}, stamped(), ""},
 		{"of somebody else", []string{"cd.rev.old=1 x", "CD.rev.old=theirs"}, nil, `"CD.rev.old"`},
+		{"of somebody else, with a blank", []string{"cd.rev.old=1 x", "CD.rev.old =theirs"}, nil, `"CD.rev.old "`},
 		{"of somebody else, not touched", []string{"CD.rev.app=theirs"}, with(stamped(), "CD.rev.app=theirs"), ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
