@@ -70,20 +70,18 @@ func TestLockIsTheOwners(t *testing.T) {
 	}
 }
 
-// TestLockWaits: who waits gets the lock once it is free.
+// TestLockWaits: who waits gets the lock once it is free, a few tries later.
 func TestLockWaits(t *testing.T) {
 	dir := state.Dir(t.TempDir())
 	lock := mustLock(t, dir, "api")
-	done := make(chan error)
-	go func() {
-		second, err := dir.Lock(t.Context(), owner, time.Hour)
-		if err == nil {
-			err = second.Close()
-		}
-		done <- err
-	}()
-	mustClose(t, lock)
-	if err := <-done; err != nil {
+	closed := make(chan error, 1)
+	time.AfterFunc(250*time.Millisecond, func() { closed <- lock.Close() })
+	second, err := dir.Lock(t.Context(), owner, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, second)
+	if err := <-closed; err != nil {
 		t.Error(err)
 	}
 }
