@@ -142,14 +142,14 @@ func config(ts *testscript.TestScript, _ bool, args []string) {
 	write(ts, file, strings.Join(slices.Concat(lines[:start], section, lines[end:]), "\n")+"\n", 0o600)
 }
 
-// await FILE waits until there is such a file.
+// await FILE waits until there is such a file and something is in it.
 func await(ts *testscript.TestScript, _ bool, args []string) {
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+		if info, err := os.Stat(ts.MkAbs(args[0])); err == nil && info.Size() > 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("there is still no file %s", args[0])
+			ts.Fatalf("there is still nothing in a file %s", args[0])
 		}
 	}
 }
