@@ -67,9 +67,14 @@ func holds(in Input, decision *Decision, first []*Decision) string {
 }
 
 // mustAttend says whether a person has to stand behind what is to be done: where the service asks for it, and where servers run something
-// that no record tells, since deploying over it could undo what somebody did by hand.
+// that no record tells, since deploying over it could undo what somebody did by other means.
 func mustAttend(decision *Decision) bool {
-	return decision.Declared.Attended || neverRecorded(decision)
+	return decision.Declared.Attended || foreign(decision)
+}
+
+// foreign says that somebody else deployed the service.
+func foreign(decision *Decision) bool {
+	return neverRecorded(decision) && !slices.Contains(decision.Reasons, LastAttemptFailed)
 }
 
 func neverRecorded(decision *Decision) bool {
@@ -77,7 +82,7 @@ func neverRecorded(decision *Decision) bool {
 }
 
 func attendReason(decision *Decision) string {
-	if neverRecorded(decision) {
+	if foreign(decision) {
 		return fmt.Sprintf("%s without any stamp: what they run is not known", servers(decision.Copies))
 	}
 	return "auto = never"

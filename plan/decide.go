@@ -95,7 +95,7 @@ type judgement struct {
 
 	current int               // copies that say what is wanted
 	stale   []resource.Object // what the others say that say something consistent
-	diffs   []resource.Change // how those differ from what is wanted
+	diffs   []resource.Change // how those, and the ones that contradict themselves, differ from what is wanted
 
 	// Names, of the copies that are stale, that have no record, and whose record contradicts itself.
 	behindStale, bare, broken []string
@@ -105,6 +105,7 @@ func (j *judgement) look(c resource.Copy) {
 	switch {
 	case c.Err != nil:
 		j.broken = append(j.broken, c.Name)
+		j.diffs = append(j.diffs, resource.Diff(j.schema, c.Object, j.want)...)
 		return
 	case c.Object == cty.NilVal:
 		j.bare = append(j.bare, c.Name)
@@ -120,7 +121,7 @@ func (j *judgement) look(c resource.Copy) {
 
 func (j *judgement) verdict(changes []Change) (Verdict, []Reason) {
 	switch {
-	case !j.recorded() && len(j.broken) == 0:
+	case !j.recorded():
 		return New, []Reason{NeverRecorded}
 	case len(j.broken) > 0:
 		return Redeploy, append([]Reason{HashMismatch}, reasons(changes)...)
@@ -134,7 +135,7 @@ func (j *judgement) verdict(changes []Change) (Verdict, []Reason) {
 	return Same, nil
 }
 
-func (j *judgement) recorded() bool { return j.current+len(j.stale) > 0 }
+func (j *judgement) recorded() bool { return j.current+len(j.stale)+len(j.broken) > 0 }
 
 // mixed says whether copies differ among themselves.
 func (j *judgement) mixed() bool {

@@ -33,6 +33,7 @@ type Input struct {
 	Services []Service
 	Schemas  map[string]resource.Schema // by resource type
 	Readings state.Readings
+	Attempts map[string]bool   // services that this host has tried to deploy
 	Approved bool              // a person stands behind the run: attended services are like any other
 	Selected func(string) bool // the services that the plan is for; nil selects all
 }
@@ -71,6 +72,9 @@ const (
 	Unstamped     Reason = "unstamped"      // servers without a record beside others that agree
 	HashMismatch  Reason = "hash-mismatch"  // a record contradicts itself
 	NeverRecorded Reason = "never-recorded" // no server has a record, or there is no server
+
+	// LastAttemptFailed says that servers are there without any record because this host has tried to deploy, and did not succeed.
+	LastAttemptFailed Reason = "last-attempt-failed"
 )
 
 // ConfigLabel is the label of the branch that a service's own directory is.
@@ -123,6 +127,9 @@ func Compute(in Input) *Plan {
 	after := make(graph.Graph, len(in.Services))
 	for _, service := range in.Services {
 		decision := Decide(service, in.Schemas, in.Readings)
+		if neverRecorded(&decision) && in.Attempts[service.Name] {
+			decision.Reasons = append(decision.Reasons, LastAttemptFailed)
+		}
 		decisions[service.Name] = &decision
 		after[service.Name] = service.After
 	}
@@ -160,7 +167,7 @@ func (p *Plan) Spans() []resource.Span {
 	var spans []resource.Span
 	for _, decision := range p.Decisions {
 		for _, change := range decision.Changes {
-			if change.From.ID == "" || change.To.ID == "" {
+			if change.From.ID == "" {
 				continue
 			}
 			if source := decision.Declared.source(p.schemas, change.Label); source != nil {

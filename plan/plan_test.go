@@ -56,9 +56,10 @@ func (s situation) read(readings state.Readings) {
 	reading := resource.Reading{Addr: addr}
 	for i, text := range s.live {
 		c := resource.Copy{ID: fmt.Sprint(i), Name: fmt.Sprintf("%s-%d", s.name, i)}
-		if strings.HasPrefix(text, "!") {
-			c.Err = errors.New("hash")
-		} else if text != "-" {
+		if rest, broken := strings.CutPrefix(text, "!"); broken {
+			text, c.Err = rest, errors.New("hash")
+		}
+		if text != "-" {
 			c.Object = cty.ObjectVal(map[string]cty.Value{resource.Revisions: cty.MapVal(revisionsOf(text)), "at": cty.StringVal(text)})
 		}
 		reading.Copies = append(reading.Copies, c)
@@ -154,9 +155,9 @@ func TestComputeOne(t *testing.T) {
 			`redeploy mixed config-changed config(c1>c2) behind=s-1 wave=1 run stamp`},
 		{"mixed, none as wanted", situation{want: "config:c3", live: []string{"config:c2", "config:c1"}},
 			`redeploy mixed config-changed config(c2>c3) behind=s-0,s-1 wave=1 run stamp`},
-		{"contradiction", situation{want: "config:c1", live: []string{"config:c1", "!"}}, `redeploy hash-mismatch behind=s-1 wave=1 run stamp`},
-		{"contradiction alone", situation{want: "config:c1", live: []string{"!"}},
-			`redeploy hash-mismatch branch-added config(>c1) behind=s-0 wave=1 run stamp`},
+		{"contradiction", situation{want: "config:c1", live: []string{"config:c1", "!config:c1"}}, `redeploy hash-mismatch behind=s-1 wave=1 run stamp`},
+		{"contradiction alone", situation{want: "config:c1", live: []string{"!config:c0"}},
+			`redeploy hash-mismatch config-changed config(c0>c1) behind=s-0 wave=1 run stamp`},
 		{"servers without any stamp", situation{want: "config:c1", live: []string{"-", "-"}},
 			`unapproved never-recorded config(>c1) behind=s-0,s-1 run stamp held="2 servers without any stamp: what they run is not known"`},
 		{"a person has to", situation{want: "config:c2", live: []string{"config:c1"}, attended: true},
@@ -278,6 +279,7 @@ func TestFingerprint(t *testing.T) {
 		"another name":              func(s []situation) { s[2].name = "www" },
 		"no record any more":        func(s []situation) { s[1].live = []string{"config:c1"} },
 		"deploy instead of record":  func(s []situation) { s[1].live = nil },
+		"mend instead of record":    func(s []situation) { s[1].live = []string{"config:c1", "!config:c1"} },
 	}
 	seen := map[string]string{base: "the fleet as it was"}
 	for name, change := range others {
@@ -288,6 +290,28 @@ func TestFingerprint(t *testing.T) {
 			t.Errorf("%s: the fingerprint is that of %s", name, before)
 		}
 		seen[got] = name
+	}
+}
+
+// Two services about which the same is to be done have fingerprints of their own.
+func TestFingerprintOfService(t *testing.T) {
+	p := compute([]situation{moved("api", ""), moved("web", "")}, nil)
+	if p.Decisions[0].Fingerprint == p.Decisions[1].Fingerprint {
+		t.Error("two services have one fingerprint")
+	}
+}
+
+// Servers without a record are the host's own if it has tried to deploy the service; then a next attempt needs no person.
+func TestAttempts(t *testing.T) {
+	s := situation{name: "s", want: "config:c1", live: []string{"-"}}
+	p := compute([]situation{s}, func(in *Input) { in.Attempts = map[string]bool{"s": true} })
+	if diff := cmp.Diff("s new never-recorded last-attempt-failed config(>c1) behind=s-0 wave=1 run stamp\n", describe(p)); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+	s.attended = true
+	p = compute([]situation{s}, func(in *Input) { in.Attempts = map[string]bool{"s": true} })
+	if p.Decisions[0].Verdict != Unapproved {
+		t.Errorf("a service with auto = never is %s", p.Decisions[0].Verdict)
 	}
 }
 

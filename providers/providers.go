@@ -16,7 +16,8 @@ type Driver struct {
 	Config resource.Schema            // the provider block in cdplan.hcl
 	Types  map[string]resource.Schema // its resource types
 
-	// Open makes the provider ready. The config is an object of type Config.Type(). No request is made before the first Read or Apply.
+	// Open makes the provider ready. The config is an object of type Config.Type(), or a null one. No request is made before the first Read
+	// or Apply. A setting that cannot be used is an *resource.AttrError without an address.
 	Open func(ctx context.Context, config cty.Value) (Provider, error)
 }
 

@@ -111,8 +111,9 @@ func readOwner(file *os.File, service string) Owner {
 	n, _ := file.ReadAt(text, 0)
 	var owner Owner
 	if json.Unmarshal(text[:n], &owner) != nil {
-		return Owner{Service: service}
+		owner = Owner{}
 	}
+	owner.Service = service
 	return owner
 }
 

@@ -192,10 +192,40 @@ func TestDefaultDir(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			getenv := func(name string) string { return test.variables[name] }
-			if got := state.DefaultDir(getenv, test.uid); got != test.want {
-				t.Errorf("got %s, want %s", got, test.want)
+			if got, err := state.DefaultDir(getenv, test.uid); got != test.want || err != nil {
+				t.Errorf("got %s, %v, want %s", got, err, test.want)
 			}
 		})
+	}
+}
+
+func TestNoDefaultDir(t *testing.T) {
+	for _, home := range []string{"", "relative"} {
+		if dir, err := state.DefaultDir(func(string) string { return home }, 1000); err == nil {
+			t.Errorf("HOME=%s gives %s", home, dir)
+		}
+	}
+}
+
+// An attempt is known from its beginning on, and for good.
+func TestAttempts(t *testing.T) {
+	dir := state.Dir(filepath.Join(t.TempDir(), "new"))
+	if attempts, err := dir.Attempts(); err != nil || len(attempts) > 0 {
+		t.Errorf("before any: %v, %v", attempts, err)
+	}
+	for _, run := range []string{"r1", "r2"} {
+		if err := dir.Begin("api", run); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if attempts, err := dir.Attempts(); err != nil || len(attempts) != 1 || !attempts["api"] {
+		t.Errorf("after two: %v, %v", attempts, err)
+	}
+	if note, err := os.ReadFile(string(dir) + "/attempts/api"); err != nil || string(note) != "r1\nr2\n" {
+		t.Errorf("the note is %q, %v", note, err)
+	}
+	if err := state.Dir("/dev/null").Begin("api", "r1"); err == nil {
+		t.Error("an attempt was noted in no directory")
 	}
 }
 

@@ -4,6 +4,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -48,10 +49,15 @@ type Result struct {
 	Service string
 	Outcome Outcome
 	Cause   string    // of a skipped service: the service whose end skipped it
-	Err     error     // of every outcome but Deployed and Recorded, where there is one; a *resource.Failure has a log
+	Err     error     // why it is not Deployed or Recorded, where there is more to say
+	Log     string    // path of the output; empty if nothing was done
 	Start   time.Time // UTC; zero if nothing was done
 	End     time.Time
 }
+
+// ErrDone is the error of a service that was not started because by then somebody else had done all there was to do. What comes after it goes
+// on.
+var ErrDone = errors.New("nothing is left to do: every server carries the wanted revisions by now")
 
 // Event tells how an apply goes on.
 type Event struct {
@@ -114,7 +120,7 @@ func drive(ctx context.Context, machine *schedule.Machine, decisions map[string]
 		case result := <-ends:
 			ended[result.Service] = result
 			o.emit(Event{Time: o.now(), Service: result.Service, Kind: EventEnd, Result: &result})
-			machine.Finish(result.Service, result.Outcome == Deployed || result.Outcome == Recorded)
+			machine.Finish(result.Service, result.succeeded())
 		case <-stop:
 			machine.Stop()
 			stop = nil
@@ -142,6 +148,10 @@ func results(machine *schedule.Machine, ended map[string]Result, o Options) []Re
 	return all
 }
 
+func (r Result) succeeded() bool {
+	return r.Outcome == Deployed || r.Outcome == Recorded || errors.Is(r.Err, ErrDone)
+}
+
 func (o Options) emit(event Event) {
 	if o.Events != nil {
 		o.Events(event)
@@ -167,7 +177,7 @@ func deploy(ctx context.Context, decision *plan.Decision, o Options, events chan
 	}
 	result.Start = o.now()
 	events <- Event{Time: result.Start, Service: decision.Service, Kind: EventStart}
-	result.Err = run(ctx, current.Steps, lock.File(), o, events)
+	result.Log, result.Err = run(ctx, current.Steps, result.Start, lock.File(), o, events)
 	result.End = o.now()
 	result.Outcome = outcome(ctx, decision.Verdict, result.Err)
 	return result
@@ -211,7 +221,7 @@ func compare(ctx context.Context, planned, current *plan.Decision) (Outcome, err
 	case current.Err != nil:
 		return Refused, current.Err
 	case current.Verdict == plan.Same:
-		return Refused, fmt.Errorf("nothing is left to do: every server carries the wanted revisions by now")
+		return NotStarted, ErrDone
 	case current.Fingerprint != planned.Fingerprint:
 		return Refused, fmt.Errorf("it moved since the plan was made: %s", moved(planned, current))
 	}
@@ -243,35 +253,39 @@ func revno(r resource.Revision) string {
 	return "r" + r.Revno
 }
 
-// run does the steps in order, and stops at the first that fails.
-func run(ctx context.Context, steps []resource.Step, lock *os.File, o Options, events chan<- Event) error {
-	begin := o.now()
-	service := steps[0].Addr.Service
-	log, err := o.Dir.Log(service, state.RunName(begin))
+// run does the steps in order, and stops at the first that fails. It returns the path of the log.
+func run(ctx context.Context, steps []resource.Step, begin time.Time, lock *os.File, o Options, events chan<- Event) (string, error) {
+	service, name := steps[0].Addr.Service, state.RunName(begin)
+	log, err := o.Dir.Log(service, name)
 	if err != nil {
-		return err
+		return "", err
+	}
+	if err := o.Dir.Begin(service, name); err != nil {
+		return "", err
 	}
 	attempt := make([]resource.Step, len(steps))
 	for i, step := range steps {
-		step.Run, step.At, step.Log, step.Keep = state.RunName(begin), begin, log, []*os.File{lock}
+		step.Run, step.At, step.Log, step.Keep = name, begin, log, []*os.File{lock}
 		attempt[i] = step
 	}
 	if err := announce(attempt, o); err != nil {
-		return err
+		return log, err
 	}
-	for _, step := range attempt {
+	tell := func(event resource.Event) {
+		events <- Event{Time: o.now(), Service: service, Kind: EventProgress, Text: event.Text}
+	}
+	for i, step := range attempt {
 		applier, ok := o.Types[step.Addr.Type].(providers.Applier)
 		if !ok {
-			return fmt.Errorf("cannot apply %s: its provider only reads", step.Addr)
+			return log, fmt.Errorf("cannot apply %s: its provider only reads", step.Addr)
 		}
-		tell := func(event resource.Event) {
-			events <- Event{Time: o.now(), Service: service, Kind: EventProgress, Text: event.Text}
-		}
-		if _, err := applier.Apply(ctx, step, tell); err != nil {
-			return err
+		if _, err := applier.Apply(ctx, step, tell); err != nil && i > 0 {
+			return log, fmt.Errorf("deployed but not recorded, so that the next run deploys it again: %w", err)
+		} else if err != nil {
+			return log, err
 		}
 	}
-	return nil
+	return log, nil
 }
 
 // announce lets every step know what the record of the attempt will say.

@@ -43,7 +43,6 @@ type Machine struct {
 	order   []string // by level, then ID
 	steps   map[string]*progress
 	running int
-	stopped bool
 }
 
 type progress struct {
@@ -82,7 +81,7 @@ func New(steps []Step, limit int) (*Machine, error) {
 func (m *Machine) Next() []string {
 	var start []string
 	for _, id := range m.order {
-		if m.stopped || m.running == m.limit {
+		if m.running == m.limit {
 			break
 		}
 		step := m.steps[id]
@@ -134,7 +133,6 @@ func (m *Machine) skip(cause string) {
 
 // Stop lets no further step start. Those that run go on.
 func (m *Machine) Stop() {
-	m.stopped = true
 	for _, step := range m.steps {
 		if step.status.State == Waiting {
 			step.status.State = NotStarted

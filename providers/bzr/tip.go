@@ -16,6 +16,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"al.essio.dev/pkg/shellescape"
+
 	"launchpad.net/cdplan/providers/resource"
 )
 
@@ -55,7 +57,7 @@ func (p *provider) tip(ctx context.Context, at location) (resource.Revision, err
 func (p *provider) noCommits(at location) error {
 	detail := fmt.Sprintf("The branch %s has no commits, so there is no revision to deploy.", at)
 	if at.remote == "" && at.name == "" {
-		detail += fmt.Sprintf(" Commit to it first: cd %s && %s commit.", quote(at.path), p.brz.name())
+		detail += fmt.Sprintf(" Commit to it first: cd %s && %s commit.", shellescape.Quote(at.path), p.brz.name())
 	}
 	return &fault{"Empty branch", detail}
 }

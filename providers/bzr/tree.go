@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"al.essio.dev/pkg/shellescape"
+
 	"launchpad.net/cdplan/providers/resource"
 )
 
@@ -85,7 +87,7 @@ func (p *provider) ownBranch(at location, c checkout) error {
 	if errors.Is(err, errAbsent) || errors.Is(err, fs.ErrNotExist) {
 		return p.faultf("Not a branch", "The directory %s is not the root of a branch of its own, so nothing tells which revision its %s "+
 			"belongs to. Make it one: cd %s && BRZ init && BRZ add %s && BRZ commit -m \"first version\".",
-			c.dir, c.file, quote(c.dir), quote(c.file))
+			c.dir, c.file, shellescape.Quote(c.dir), shellescape.Quote(c.file))
 	}
 	if errors.Is(err, errUndecided) {
 		return nil
@@ -101,7 +103,7 @@ func (p *provider) readTree(ctx context.Context, at location, c checkout, tip re
 		format, err = "", nil
 		if _, old := os.Lstat(filepath.Join(c.dir, ".bzr", "inventory")); old != nil {
 			return tree{}, p.faultf("No working tree", "The branch %s has no working tree, so its %s may be of any revision. Make one: "+
-				"cd %s && BRZ checkout .", c.dir, c.file, quote(c.dir))
+				"cd %s && BRZ checkout .", c.dir, c.file, shellescape.Quote(c.dir))
 		}
 	}
 	if err != nil && !errors.Is(err, errUndecided) {
@@ -173,14 +175,14 @@ const behindSummary = "Tree behind its branch"
 
 // checkTree returns a fault unless the tree is at the tip and the caller's file is what the tip holds.
 func (p *provider) checkTree(c checkout, tip resource.Revision, t tree) error {
-	name := quote(path.Join(c.dir, c.file))
+	name := shellescape.Quote(path.Join(c.dir, c.file))
 	switch {
 	case len(t.parents) == 0 || t.parents[0] != tip.ID:
 		return p.faultf(behindSummary, "The working tree at %s is not at the tip of its branch, revision %s, so its %s is of another "+
-			"revision. Bring it up to date: BRZ update %s", c.dir, tip.Revno, c.file, quote(c.dir))
+			"revision. Bring it up to date: BRZ update %s", c.dir, tip.Revno, c.file, shellescape.Quote(c.dir))
 	case len(t.parents) > 1:
 		return p.faultf("Pending merge", "The working tree at %s holds a merge that is not committed. Commit it: cd %s && BRZ commit; or "+
-			"drop it: BRZ revert %s", c.dir, quote(c.dir), quote(c.dir))
+			"drop it: BRZ revert %s", c.dir, shellescape.Quote(c.dir), shellescape.Quote(c.dir))
 	case !t.file.versioned && !t.file.committed:
 		return p.faultf("File not versioned", "The file %s is in no revision of the branch at %s. Add and commit it: BRZ add %s && BRZ "+
 			"commit %s", c.file, c.dir, name, name)
@@ -212,7 +214,7 @@ func (p *provider) changed(c checkout, committed string) error {
 		return fmt.Errorf("%s changed while it was being read; try again", c.file)
 	}
 	return p.faultf("Uncommitted change", "The file %s is not as the tip of its branch has it, so no revision describes it. Commit the "+
-		"change: BRZ commit %s; or undo it: BRZ revert %s", name, quote(name), quote(name))
+		"change: BRZ commit %s; or undo it: BRZ revert %s", name, shellescape.Quote(name), shellescape.Quote(name))
 }
 
 // faultf returns a fault whose detail names the program, written BRZ, as it is called here.

@@ -77,7 +77,8 @@ func open(_ context.Context, config cty.Value) (providers.Provider, error) {
 	if s.Timeout != "" {
 		timeout, err := time.ParseDuration(s.Timeout)
 		if err != nil || timeout <= 0 {
-			return nil, fmt.Errorf("the mojo provider's timeout must be a duration such as \"90m\", not %q", s.Timeout)
+			return nil, &resource.AttrError{Attr: "timeout", Summary: "Invalid duration",
+				Detail: fmt.Sprintf("The timeout must be a duration such as \"90m\", not %q.", s.Timeout)}
 		}
 		r.timeout = timeout
 	}

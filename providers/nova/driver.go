@@ -77,12 +77,13 @@ func open(_ context.Context, config cty.Value) (providers.Provider, error) {
 	if s.Settle != "" {
 		settle, err := time.ParseDuration(s.Settle)
 		if err != nil || settle <= 0 {
-			return nil, fmt.Errorf("the nova provider's settle time must be a duration such as \"10m\", not %q", s.Settle)
+			return nil, &resource.AttrError{Attr: "settle", Summary: "Invalid duration",
+				Detail: fmt.Sprintf("The time to settle must be a duration such as \"10m\", not %q.", s.Settle)}
 		}
 		p.settle = settle
 	}
 	if err := checkKey(p.prefix); err != nil {
-		return nil, fmt.Errorf("the nova provider's prefix cannot be used: %w", err)
+		return nil, &resource.AttrError{Attr: "prefix", Summary: "Invalid prefix", Detail: fmt.Sprintf("The prefix cannot be used: %s.", err)}
 	}
 	return p, nil
 }

@@ -165,13 +165,16 @@ func (p *provider) copies(fleet fleet, addr resource.Addr, service string) ([]re
 		}
 		c := resource.Copy{ID: s.ID, Name: s.Name, Region: s.region.name, Status: s.Status}
 		c.Object, c.Err = readStamp(p.prefix, service, s.Metadata)
+		if other := s.Metadata[p.prefix+"service"]; other != service {
+			c.Other = other
+		}
 		copies = append(copies, c)
 	}
 	return copies, nil
 }
 
 func claimedTwice(addr resource.Addr, s *server, claimants []string) error {
-	return &resource.AttrError{Addr: addr, Attr: "servers", Summary: "Server claimed twice",
+	return &resource.AttrError{Addr: addr, Attr: "servers", Summary: "Server claimed twice", Shared: true,
 		Detail: fmt.Sprintf("The server %s (%s) is claimed by %s. A server can run one service only: make the patterns under [nova] servers "+
 			"exclude one another.", s.Name, s.ID, strings.Join(claimants, " and "))}
 }

@@ -82,13 +82,12 @@ func (p *provider) targets(ctx context.Context, step resource.Step) ([]*server, 
 }
 
 func noServer(stamp wanted, all int, prefix string) error {
-	rule := fmt.Sprintf("[nova] servers is not set, and no server carries %sservice = %s", prefix, stamp.Service)
+	rule := fmt.Sprintf("servers under [nova] is not set, and none of %s carries %sservice = %s", count(all), prefix, stamp.Service)
 	if stamp.Servers != "" {
-		rule = fmt.Sprintf("[nova] servers = %s matches none", stamp.Servers)
+		rule = fmt.Sprintf("servers = %s under [nova] matches none of %s", stamp.Servers, count(all))
 	}
-	return fmt.Errorf("there is no server to stamp, so nothing would tell that %s is deployed: of %s in the cloud, %s. "+
-		"Set servers under [nova] in its config.ini to a glob of their names, such as juju-%s-machine-*, or to metadata.KEY = VALUE",
-		stamp.Service, count(all), rule, stamp.Service)
+	return fmt.Errorf("there is no server to stamp: %s. Set it to a glob of the names of the servers that the deploy leaves, such as "+
+		"juju-NAME-machine-*, or to metadata.KEY = VALUE", rule)
 }
 
 // stamp writes the items on one server until reading them back shows them all, and no ghost beside them. It says false for a server that is

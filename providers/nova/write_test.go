@@ -267,9 +267,9 @@ func TestDeletedWhileBuilding(t *testing.T) {
 func TestNoServers(t *testing.T) {
 	w := newWorld(t, novatest.Options{})
 	w.add("web-0")
-	mustSay(t, w.apply(""), "no server to stamp", "of 1 server in the cloud", "no server carries cd.service = api", "juju-api-machine-*", "metadata.KEY = VALUE")
+	mustSay(t, w.apply(""), "no server to stamp", "none of 1 server carries cd.service = api", "juju-NAME-machine-*", "metadata.KEY = VALUE")
 	w.add("web-1")
-	mustSay(t, w.apply("api-*"), "of 2 servers in the cloud", "[nova] servers = api-* matches none")
+	mustSay(t, w.apply("api-*"), "servers = api-* under [nova] matches none of 2 servers")
 }
 
 func TestQuota(t *testing.T) {

@@ -13,6 +13,7 @@ type AttrError struct {
 	Attr    string // empty for a fault of the resource as a whole
 	Summary string // the kind of fault in two or three words
 	Detail  string // what is wrong and what to do, in full sentences
+	Shared  bool   // the same is told of another resource, so that once is enough
 }
 
 func (e *AttrError) Error() string {
@@ -23,7 +24,7 @@ func (e *AttrError) Error() string {
 }
 
 // Decode stores the attributes of o in the struct that target points to, by its "cty" tags. Attributes that are null or not yet known
-// leave the zero value of their field, and no object leaves the target as it is. A target that does not fit the type of o is a fault of the caller.
+// leave the zero value of their field, which for one of object type has to be a pointer, and no object leaves the target as it is. A target that does not fit the type of o is a fault of the caller.
 func Decode(o Object, target any) error {
 	if o == cty.NilVal || o.IsNull() {
 		return nil

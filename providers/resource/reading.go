@@ -31,7 +31,8 @@ type Copy struct {
 	Region string
 	Status string
 	Object Object // cty.NilVal: the place carries no record of this service
-	Err    error  // the record is there and contradicts itself
+	Other  string // the service whose record it carries instead, if any
+	Err    error  // the record is there and contradicts itself; Object is what it says all the same
 }
 
 // Step is one change that an Applier is asked to make.

@@ -1,6 +1,8 @@
 package resource
 
 import (
+	"maps"
+
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -120,5 +122,7 @@ func elements(v cty.Value) map[string]cty.Value {
 	if !isMap(v) {
 		return nil
 	}
-	return v.AsValueMap()
+	all := v.AsValueMap()
+	maps.DeleteFunc(all, func(_ string, element cty.Value) bool { return element.IsNull() })
+	return all
 }

@@ -4,12 +4,12 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"launchpad.net/cdplan/cmd/internal/view"
 	"launchpad.net/cdplan/plan"
 	"launchpad.net/cdplan/plan/apply"
 	"launchpad.net/cdplan/state"
@@ -36,7 +36,7 @@ func newApply(c *common, force context.Context) *cobra.Command {
 			"service's servers. With -auto nobody is asked, services that need a person are\n" +
 			"left alone, and nothing is printed if there is nothing to do.",
 		Example: "  cdplan apply\n  cdplan apply -target api\n  */5 * * * *  cdplan apply -auto          (in a crontab)",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runApply(cmd.Context(), o) },
 	}
 	o.selection.flags(cmd)
@@ -71,12 +71,12 @@ func runApply(ctx context.Context, o applyOptions) (err error) {
 func (o applyOptions) canAsk() bool { return o.env.StdinTerminal && o.env.StderrTerminal }
 
 func (o applyOptions) follow(ctx context.Context, fleet *opened, p *plan.Plan) error {
-	output, err := o.output(fleet, p)
+	out, err := o.output(fleet, p)
 	if err != nil {
 		return err
 	}
 	fleet.tell(troubles(p))
-	if p.Counts()[plan.New]+p.Counts()[plan.Redeploy]+p.Counts()[plan.Record] == 0 {
+	if !slices.ContainsFunc(p.Decisions, func(d plan.Decision) bool { return d.Verdict.Acts() }) {
 		return planCode(p, o.detailed)
 	}
 	if !o.auto {
@@ -84,14 +84,15 @@ func (o applyOptions) follow(ctx context.Context, fleet *opened, p *plan.Plan) e
 			return err
 		}
 	}
-	if !o.json && o.env.StderrTerminal {
-		o.env.say("\n")
-	}
-	results, err := apply.Run(o.force, p, o.options(ctx, fleet, output.event))
+	dir, err := fleet.stateDir()
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(output.err, output.results(results)); err != nil {
+	results, err := apply.Run(o.force, p, o.options(ctx, fleet, dir, out.event))
+	if err != nil {
+		return err
+	}
+	if err := out.results(results); err != nil {
 		return err
 	}
 	return applyCode(p, results, o.detailed)
@@ -110,53 +111,13 @@ func (o applyOptions) ask() (bool, error) {
 	return false, nil
 }
 
-func (o applyOptions) options(ctx context.Context, fleet *opened, events func(apply.Event)) apply.Options {
+func (o applyOptions) options(ctx context.Context, fleet *opened, dir state.Dir, events func(apply.Event)) apply.Options {
 	parallelism := o.parallelism
 	if parallelism == 0 {
 		parallelism = fleet.Host.Parallelism
 	}
-	dir := state.DefaultDir(o.env.Getenv, o.env.UID)
-	for _, named := range []string{fleet.Host.State, o.env.Getenv("CDPLAN_STATE")} {
-		if named != "" {
-			dir = state.Dir(named)
-		}
-	}
 	return apply.Options{Types: fleet.types, Schemas: fleet.Schemas, Parallelism: parallelism, Dir: dir, Owner: o.env.Owner,
 		LockWait: o.lockTimeout, Stop: ctx.Done(), Now: o.env.Now, Events: events}
-}
-
-// output is where an apply tells what it does: JSON lines on stdout, or text with the progress on stderr.
-type output struct {
-	event   func(apply.Event)
-	results func([]apply.Result) error
-	err     error // the first error of event
-}
-
-// output prints the plan and returns how to go on. Without -json, a run that nobody watches prints no plan on which it does not act.
-func (o applyOptions) output(fleet *opened, p *plan.Plan) (*output, error) {
-	if o.json {
-		return o.stream(fleet, p)
-	}
-	style := o.env.style(o.env.StdoutTerminal, o.noColor)
-	style.Hints = false
-	progress := o.env.style(o.env.StderrTerminal, o.noColor)
-	out := &output{results: func(results []apply.Result) error { return view.Results(o.env.Stdout, results, style) }}
-	out.event = func(e apply.Event) { out.err = errors.Join(out.err, view.Event(o.env.Stderr, e, progress)) }
-	counts := p.Counts()
-	if o.auto && counts[plan.New]+counts[plan.Redeploy]+counts[plan.Record] == 0 {
-		return out, nil
-	}
-	return out, view.Plan(o.env.Stdout, p, style)
-}
-
-func (o applyOptions) stream(fleet *opened, p *plan.Plan) (*output, error) {
-	stream, err := view.NewStream(o.env.Stdout, o.env.Version, o.env.Now)
-	if err != nil {
-		return nil, err
-	}
-	out := &output{results: stream.Results}
-	out.event = func(e apply.Event) { out.err = errors.Join(out.err, stream.Event(e)) }
-	return out, stream.Plan(p, fleet.faults)
 }
 
 // applyCode is the code of an apply. A failed deploy outweighs all else, then a refused one, then an error.
@@ -165,8 +126,11 @@ func applyCode(p *plan.Plan, results []apply.Result, detailed bool) error {
 	busy := 0
 	for _, r := range results {
 		seen[r.Outcome]++
-		if errors.As(r.Err, new(*state.BusyError)) {
+		if isBusy(r) {
 			busy++
+		}
+		if errors.Is(r.Err, apply.ErrDone) {
+			seen[apply.NotStarted]--
 		}
 	}
 	done := seen[apply.Deployed] + seen[apply.Recorded]
@@ -189,3 +153,5 @@ func applyCode(p *plan.Plan, results []apply.Result, detailed bool) error {
 	}
 	return nil
 }
+
+func isBusy(r apply.Result) bool { return errors.As(r.Err, new(*state.BusyError)) }

@@ -32,6 +32,8 @@ type Env struct {
 	Version        string
 	GoVersion      string
 	Drivers        []providers.Driver
+
+	noColor bool // the flag
 }
 
 // The exit codes. Usage errors are codeError, so that codeChanges means nothing but changes.
@@ -90,22 +92,23 @@ func (env *Env) report(err error) int {
 func (env *Env) say(format string, args ...any) { _, _ = fmt.Fprintf(env.Stderr, format, args...) }
 
 func (env *Env) diagnose(diags hcl.Diagnostics, files map[string]*hcl.File) {
-	_ = view.Diagnostics(env.Stderr, diags, files, env.style(env.StderrTerminal, false))
+	_ = view.Diagnostics(env.Stderr, diags, files, env.style(env.StderrTerminal))
 }
 
-// style says what an output can show. See "cdplan help environment" for the order in which the settings count.
-func (env *Env) style(terminal, noColor bool) view.Style {
-	s := view.Style{Color: env.color(terminal, noColor), Hints: env.Getenv("CDPLAN_IN_AUTOMATION") == ""}
+// style says what an output can show.
+func (env *Env) style(terminal bool) view.Style {
+	s := view.Style{Color: env.color(terminal)}
 	if terminal {
 		s.Width = env.Width
 	}
 	return s
 }
 
-func (env *Env) color(terminal, noColor bool) bool {
+// color goes by the settings in the order that "cdplan help environment" tells.
+func (env *Env) color(terminal bool) bool {
 	force := env.Getenv("CLICOLOR_FORCE")
 	switch {
-	case noColor || env.Getenv("NO_COLOR") != "":
+	case env.noColor || env.Getenv("NO_COLOR") != "":
 		return false
 	case force != "" && force != "0":
 		return true
@@ -133,10 +136,9 @@ func oneDash(args []string) []string {
 
 // common is what every command that looks at the fleet takes.
 type common struct {
-	env     *Env
-	config  string
-	root    string
-	noColor bool
+	env    *Env
+	config string
+	root   string
 }
 
 func newRoot(env *Env, force context.Context) *cobra.Command {
@@ -152,10 +154,33 @@ func newRoot(env *Env, force context.Context) *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&c.config, "config", "", "read `FILE` instead of the cdplan.hcl in the root or in /etc/cdplan ($CDPLAN_CONFIG)")
 	root.PersistentFlags().StringVar(&c.root, "root", "", "look for services in `DIR` instead of /srv/mojo/LOCAL ($CDPLAN_ROOT)")
-	root.PersistentFlags().BoolVar(&c.noColor, "no-color", false, "print without colours ($NO_COLOR)")
+	root.PersistentFlags().BoolVar(&env.noColor, "no-color", false, "print without colours ($NO_COLOR)")
 	root.SetUsageFunc(usage)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.AddCommand(newPlan(c), newApply(c, force), newList(c), newValidate(c), newVersion(c), newEnvironmentHelp(), newExitHelp())
 	return root
+}
+
+// flagError words an error about flags as the flags are documented, and leaves out what the parser of a number has to say.
+func flagError(err error) error {
+	text, _, _ := strings.Cut(err.Error(), ": strconv.")
+	text, _, _ = strings.Cut(text, ": time: ")
+	if _, written, ok := strings.Cut(text, "unknown shorthand flag: "); ok {
+		_, written, _ = strings.Cut(written, " in ")
+		text = "unknown flag: " + written
+	}
+	return errors.New(strings.NewReplacer(" --", " -", "\"--", "\"-").Replace(text))
+}
+
+// noArguments refuses what is not a flag, and says what may have been meant.
+func noArguments(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case cmd.Flags().Lookup("target") != nil:
+		return fmt.Errorf("%s takes no argument %q: to select services, write -target %s", cmd.CommandPath(), args[0], args[0])
+	}
+	return fmt.Errorf("%s takes no argument %q", cmd.CommandPath(), args[0])
 }
 
 // usage is cobra's text with one dash in front of a flag, as the documentation writes them.

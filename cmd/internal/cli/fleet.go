@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"al.essio.dev/pkg/shellescape"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
@@ -45,6 +46,18 @@ func (s *selection) flags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&s.excludes, "exclude", nil, "no service that matches `GLOB`; may be given several times")
 }
 
+// arguments returns the selection as it is given on a command line, with a blank before each word.
+func (s selection) arguments() string {
+	var b strings.Builder
+	for _, glob := range s.targets {
+		b.WriteString(" -target " + shellescape.Quote(glob))
+	}
+	for _, glob := range s.excludes {
+		b.WriteString(" -exclude " + shellescape.Quote(glob))
+	}
+	return b.String()
+}
+
 // open loads the fleet and opens its providers. Warnings go to stderr, unless quiet.
 func (c *common) open(ctx context.Context, s selection, quiet bool) (*opened, error) {
 	fleet, diags := c.load()
@@ -63,6 +76,29 @@ func (c *common) open(ctx context.Context, s selection, quiet bool) (*opened, er
 		return nil, errors.Join(&faults{diags, fleet.Sources.Files()}, closeAll())
 	}
 	return &opened{Fleet: fleet, env: c.env, types: types, close: closeAll, selected: selected}, nil
+}
+
+// stateDir is $CDPLAN_STATE, what cdplan.hcl says, or the default.
+func (o *opened) stateDir() (state.Dir, error) {
+	for _, named := range []string{o.env.Getenv("CDPLAN_STATE"), o.Host.State} {
+		if named != "" {
+			return state.Dir(named), nil
+		}
+	}
+	return state.DefaultDir(o.env.Getenv, o.env.UID)
+}
+
+// attempts returns which services this host has tried to deploy. A plan can be made without knowing: it leaves more to a person then.
+func (o *opened) attempts() map[string]bool {
+	dir, err := o.stateDir()
+	var attempts map[string]bool
+	if err == nil {
+		attempts, err = dir.Attempts()
+	}
+	if err != nil {
+		o.env.say("Warning: %s\n", err)
+	}
+	return attempts
 }
 
 func (c *common) load() (*config.Fleet, hcl.Diagnostics) {
@@ -101,7 +137,8 @@ func (o *opened) plan(ctx context.Context, approved bool) (*plan.Plan, error) {
 	if ctx.Err() != nil {
 		return nil, errors.New("interrupted while reading; nothing was done")
 	}
-	p := plan.Compute(plan.Input{Services: o.Services, Schemas: o.Schemas, Readings: readings, Approved: approved, Selected: o.selected})
+	p := plan.Compute(plan.Input{Services: o.Services, Schemas: o.Schemas, Readings: readings, Attempts: o.attempts(), Approved: approved,
+		Selected: o.selected})
 	history, cancel := context.WithTimeout(ctx, historyTimeout)
 	defer cancel()
 	p.Attach(state.Histories(history, o.types, p.Spans()))
@@ -126,7 +163,7 @@ func (o *opened) wanted(role resource.Role) []resource.Wanted {
 
 // faults turns the error of a service into diagnostics that name it, where no file does.
 func (o *opened) faults(service string, err error) hcl.Diagnostics {
-	return o.group([]trouble{{service, err}})
+	return group(o.Sources, []trouble{{service, err}})
 }
 
 // trouble is what is wrong with a service.
@@ -138,27 +175,29 @@ type trouble struct {
 // maxNamed is how many services are named for which the same is wrong; the rest is counted.
 const maxNamed = 5
 
-// group turns the errors into diagnostics. What no file is to blame for, such as a cloud that cannot be reached, is told once for all the
-// services that it concerns.
-func (o *opened) group(troubles []trouble) hcl.Diagnostics {
+// group turns the errors into diagnostics. What no single file is to blame for, such as a cloud that cannot be reached or a cycle, is told
+// once for all the services that it concerns.
+func group(sources *config.Sources, troubles []trouble) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	concerned := map[*hcl.Diagnostic][]string{}
 	first := map[[2]string]*hcl.Diagnostic{}
 	for _, t := range troubles {
-		for _, diag := range o.Sources.Diagnose(t.err) {
+		for _, diag := range sources.Diagnose(t.err) {
 			key := [2]string{diag.Summary, diag.Detail}
-			if known := first[key]; known != nil && diag.Subject == nil {
+			_, shared := diag.Extra.(config.Shared)
+			shared = shared || diag.Subject == nil
+			if known := first[key]; known != nil && shared {
 				concerned[known] = append(concerned[known], t.service)
 				continue
 			}
 			diags = append(diags, diag)
-			if diag.Subject == nil {
+			if shared {
 				first[key], concerned[diag] = diag, []string{t.service}
 			}
 		}
 	}
 	for i, diag := range diags {
-		if services := concerned[diag]; services != nil {
+		if services := concerned[diag]; services != nil && diag.Subject == nil {
 			named := *diag
 			named.Detail = names(services) + ": " + diag.Detail
 			diags[i] = &named
@@ -176,7 +215,7 @@ func names(services []string) string {
 
 // tell writes the errors to stderr. Where a result stands above them on the same terminal, an empty line comes first.
 func (o *opened) tell(troubles []trouble) {
-	diags := o.group(troubles)
+	diags := group(o.Sources, troubles)
 	if len(diags) > 0 && o.env.StdoutTerminal && o.env.StderrTerminal {
 		o.env.say("\n")
 	}

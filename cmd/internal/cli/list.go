@@ -24,7 +24,7 @@ func newList(c *common) *cobra.Command {
 		Short:   "Show which revision of which branch each server runs",
 		Long:    "Prints what is stamped on the servers of every service. It reads the cloud alone, no branch.",
 		Example: "  cdplan list\n  cdplan list -target api -json",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runList(cmd.Context(), o) },
 	}
 	o.selection.flags(cmd)
@@ -42,7 +42,7 @@ func runList(ctx context.Context, o listOptions) (err error) {
 	if o.json {
 		err = view.ListJSON(o.env.Stdout, services, fleet.faults)
 	} else {
-		err = view.List(o.env.Stdout, services, o.env.style(o.env.StdoutTerminal, o.noColor))
+		err = view.List(o.env.Stdout, services, o.env.style(o.env.StdoutTerminal))
 	}
 	if err != nil {
 		return err

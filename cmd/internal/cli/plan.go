@@ -25,7 +25,7 @@ func newPlan(c *common) *cobra.Command {
 		Long: "Compares the tip or the pin of every branch of every service with what its\n" +
 			"servers carry, and prints what apply would do. It changes nothing and takes no\nlock.",
 		Example: "  cdplan plan\n  cdplan plan -target 'web-*' -json\n  cdplan plan -detailed-exitcode",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runPlan(cmd.Context(), o) },
 	}
 	o.selection.flags(cmd)
@@ -55,5 +55,9 @@ func (o planOptions) print(fleet *opened, p *plan.Plan) error {
 	if o.json {
 		return view.PlanJSON(o.env.Stdout, p, fleet.faults)
 	}
-	return view.Plan(o.env.Stdout, p, o.env.style(o.env.StdoutTerminal, o.noColor))
+	style := o.env.style(o.env.StdoutTerminal)
+	if o.env.Getenv("CDPLAN_IN_AUTOMATION") == "" {
+		style.Apply = "cdplan apply" + o.selection.arguments()
+	}
+	return view.Plan(o.env.Stdout, p, style)
 }

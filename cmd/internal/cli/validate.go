@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/hcl/v2"
@@ -26,7 +27,7 @@ func newValidate(c *common) *cobra.Command {
 		Short:   "Check cdplan.hcl and every config.ini",
 		Long:    "Reads the files and reports all that is wrong with them. It asks neither the\ncloud nor any branch, and needs no credentials.",
 		Example: "  cdplan validate\n  cdplan validate -json",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runValidate(cmd.Context(), o) },
 	}
 	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON document")
@@ -39,13 +40,13 @@ func runValidate(ctx context.Context, o validateOptions) error {
 	if !diags.HasErrors() {
 		types, closeAll, more := fleet.Open(ctx)
 		diags = append(diags, more...)
+		var found []trouble
 		for _, service := range fleet.Services {
-			found := check(fleet, types, service)
-			diags = append(diags, found...)
-			if found.HasErrors() {
-				invalid++
+			if err := check(types, service); err != nil {
+				found = append(found, trouble{service.Name, err})
 			}
 		}
+		diags, invalid = append(diags, group(fleet.Sources, found)...), len(found)
 		if err := closeAll(); err != nil {
 			return err
 		}
@@ -54,14 +55,14 @@ func runValidate(ctx context.Context, o validateOptions) error {
 }
 
 // check returns all faults of one service.
-func check(fleet *config.Fleet, types map[string]providers.Resource, service plan.Service) hcl.Diagnostics {
-	diags := fleet.Sources.Diagnose(service.Err)
+func check(types map[string]providers.Resource, service plan.Service) error {
+	errs := []error{service.Err}
 	for _, declared := range service.Resources {
 		if checker, ok := types[declared.Addr.Type].(providers.Checker); ok {
-			diags = append(diags, fleet.Sources.Diagnose(checker.Check(resource.Wanted{Addr: declared.Addr, Config: declared.Config}))...)
+			errs = append(errs, checker.Check(resource.Wanted{Addr: declared.Addr, Config: declared.Config}))
 		}
 	}
-	return diags
+	return errors.Join(errs...)
 }
 
 func (o validateOptions) print(fleet *config.Fleet, invalid int, diags hcl.Diagnostics) error {

@@ -14,7 +14,7 @@ func newVersion(c *common) *cobra.Command {
 		Use:     "version",
 		Short:   "Print the version",
 		Example: "  cdplan version\n  cdplan version -json",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if asJSON {
 				return view.VersionJSON(c.env.Stdout, c.env.Version, c.env.GoVersion)

@@ -108,11 +108,18 @@ func (d *declaration) checkKeys() {
 		}
 		for _, v := range section.Keys {
 			if !slices.Contains(known, strings.ToLower(v.Key)) {
-				d.add(fault("Unknown key", &v.KeyRange, "The section [%s] has no key %q.%s The keys are %s.", section.Name, v.Key,
-					didYouMean(v.Key, known), strings.Join(known, ", ")))
+				d.add(fault("Unknown key", &v.KeyRange, "The section [%s] has no key %q.%s", section.Name, v.Key, choice(v.Key, known)))
 			}
 		}
 	}
+}
+
+// choice proposes the nearest of the known keys, or else names them all.
+func choice(key string, known []string) string {
+	if meant := didYouMean(key, known); meant != "" {
+		return meant
+	}
+	return " It knows " + strings.Join(known, ", ") + "."
 }
 
 // line returns the value of a key if it is given, on one line, and keeps its place as that of the attribute.

@@ -172,10 +172,19 @@ func (f *Fleet) checkAfter(service plan.Service, names, cycle []string) hcl.Diag
 		}
 	}
 	if cycle != nil {
-		diags = append(diags, fault("Dependency cycle", subject, "These services come after one another, so that none can be first: %s. "+
-			"Take one of them out of the \"after\" of another.", strings.Join(append(cycle, cycle[0]), " -> ")))
+		diags = append(diags, cycleFault(subject, cycle))
 	}
 	return diags
+}
+
+// cycleFault tells the cycle from the first of its names on, so that the text is the same for all who are on it.
+func cycleFault(subject *hcl.Range, cycle []string) *hcl.Diagnostic {
+	first := slices.Index(cycle, slices.Min(cycle))
+	round := slices.Concat(cycle[first:], cycle[:first+1])
+	diag := fault("Dependency cycle", subject, "These services come after one another, so that none can be first: %s. "+
+		"Take one of them out of the \"after\" of another.", strings.Join(round, " -> "))
+	diag.Extra = Shared{}
+	return diag
 }
 
 // serviceAddr is where the ranges of what belongs to the service as a whole are kept.

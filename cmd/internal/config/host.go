@@ -38,6 +38,23 @@ type Host struct {
 type provider struct {
 	config cty.Value
 	block  hcl.Range
+	attrs  hcl.Attributes
+}
+
+// fault is the diagnostic for an error of opening the provider, at the setting that is to blame.
+func (p provider) fault(err error) *hcl.Diagnostic {
+	diag := fault("Invalid provider settings", nil, "%s.", sentence(err.Error()))
+	if p.block.Filename != "" {
+		diag.Subject = &p.block
+	}
+	var attr *resource.AttrError
+	if errors.As(err, &attr) {
+		diag.Summary, diag.Detail = attr.Summary, attr.Detail
+		if written := p.attrs[attr.Attr]; written != nil {
+			diag.Subject = written.Expr.Range().Ptr()
+		}
+	}
+	return diag
 }
 
 // hostSchema is cdplan.hcl beside its provider blocks.
@@ -158,7 +175,8 @@ func (h *Host) readProvider(block *hcl.Block, drivers []providers.Driver) hcl.Di
 		return hcl.Diagnostics{fault("Duplicate provider", &block.DefRange, "The provider %q is already configured on line %d.", name, before.block.Start.Line)}
 	}
 	config, diags := decode(drivers[i].Config, block.Body)
-	h.providers[name] = provider{config: config, block: block.DefRange}
+	attrs, _ := block.Body.JustAttributes() // decoding has reported what else there is
+	h.providers[name] = provider{config: config, block: block.DefRange, attrs: attrs}
 	return diags
 }
 
@@ -178,13 +196,12 @@ func (f *Fleet) Open(ctx context.Context) (map[string]providers.Resource, func()
 	var diags hcl.Diagnostics
 	for _, driver := range f.drivers {
 		given, ok := f.Host.providers[driver.Name]
-		subject := &given.block
 		if !ok {
-			given.config, subject = cty.NullVal(driver.Config.Type()), nil
+			given.config = cty.NullVal(driver.Config.Type())
 		}
 		p, err := driver.Open(ctx, given.config)
 		if err != nil {
-			diags = append(diags, fault("Invalid provider settings", subject, "%s.", sentence(err.Error())))
+			diags = append(diags, given.fault(err))
 			continue
 		}
 		opened = append(opened, p)

@@ -15,12 +15,22 @@ func nearest(name string, known []string) string {
 	best, least := "", 3
 	for _, candidate := range known {
 		length := max(utf8.RuneCountInString(name), utf8.RuneCountInString(candidate))
-		distance := levenshtein.Distance(strings.ToLower(name), strings.ToLower(candidate), nil)
+		distance := distance(strings.ToLower(name), strings.ToLower(candidate))
 		if distance < least && distance < length && distance <= max(length/3, 1) {
 			best, least = candidate, distance
 		}
 	}
 	return best
+}
+
+// distance is Levenshtein's, but for two neighbouring letters that changed places, which is one change and the most usual of all.
+func distance(a, b string) int {
+	for i := range len(a) - 1 {
+		if len(a) == len(b) && a[:i] == b[:i] && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:] && a != b {
+			return 1
+		}
+	}
+	return levenshtein.Distance(a, b, nil)
 }
 
 // didYouMean returns a sentence that names the nearest known name, with a space before it to append it to another; "" if

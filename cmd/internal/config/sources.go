@@ -30,6 +30,9 @@ func newSources() *Sources {
 // Files returns the text of every file by the name that ranges give it, so that lines can be shown.
 func (s *Sources) Files() map[string]*hcl.File { return s.files }
 
+// Shared is the Extra of a diagnostic that is told, in the same words, of every service that it concerns.
+type Shared struct{}
+
 // Diagnose turns an error about a service into diagnostics: one for each error that was joined, with the place in the file where there is
 // one to blame.
 func (s *Sources) Diagnose(err error) hcl.Diagnostics {
@@ -48,7 +51,11 @@ func (s *Sources) Diagnose(err error) hcl.Diagnostics {
 	case errors.As(err, &diags):
 		return diags
 	case errors.As(err, &attr):
-		return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: attr.Summary, Detail: attr.Detail, Subject: s.subject(attr)}}
+		diag := &hcl.Diagnostic{Severity: hcl.DiagError, Summary: attr.Summary, Detail: attr.Detail, Subject: s.subject(attr)}
+		if attr.Shared {
+			diag.Extra = Shared{}
+		}
+		return hcl.Diagnostics{diag}
 	}
 	return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Cannot tell", Detail: err.Error()}}
 }

@@ -74,6 +74,8 @@ func resultNote(r apply.Result) string {
 	switch {
 	case r.Cause != "":
 		return clean(r.Cause + " goes first and did not succeed")
+	case errors.Is(r.Err, apply.ErrDone):
+		return "another run has done it"
 	case r.Err != nil:
 		return cut(clean(r.Err.Error()), noteWidth)
 	}
@@ -82,18 +84,19 @@ func resultNote(r apply.Result) string {
 
 // failure tells in full what the table has no room for.
 func failure(r apply.Result, s Style) []string {
-	f := failureOf(r)
-	if f == nil && (r.Err == nil || resultNote(r) == clean(r.Err.Error())) {
+	if r.Err == nil || r.Log == "" && resultNote(r) == clean(r.Err.Error()) {
 		return nil
 	}
 	texts := []string{"", s.paint(bold, clean(r.Service)) + " " + string(r.Outcome) + ": " + clean(r.Err.Error())}
-	if f == nil {
-		return texts
+	if f := failureOf(r); f != nil {
+		for _, line := range f.Tail {
+			texts = append(texts, "    "+strings.TrimRight(clean(line), " "))
+		}
 	}
-	for _, line := range f.Tail {
-		texts = append(texts, "    "+strings.TrimRight(clean(line), " "))
+	if r.Log != "" {
+		texts = append(texts, "  the whole output: "+r.Log)
 	}
-	return append(texts, "  the whole output: "+f.Log)
+	return texts
 }
 
 // failureOf returns what the result has of a log, or nil.

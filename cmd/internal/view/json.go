@@ -265,12 +265,11 @@ func revisionJSON(r resource.Revision) *jsonRevision {
 }
 
 func resultJSON(r apply.Result) jsonResult {
-	result := jsonResult{Service: r.Service, Result: string(r.Outcome), Cause: r.Cause, Tail: []string{}, Start: timestamp(r.Start), End: timestamp(r.End)}
+	result := jsonResult{Service: r.Service, Result: string(r.Outcome), Cause: r.Cause, Log: r.Log, Tail: []string{}, Start: timestamp(r.Start), End: timestamp(r.End)}
 	if r.Err != nil {
 		result.Error = clean(r.Err.Error())
 	}
 	if f := failureOf(r); f != nil {
-		result.Log = f.Log
 		for _, line := range f.Tail {
 			result.Tail = append(result.Tail, clean(line))
 		}

@@ -44,7 +44,10 @@ func noServers(l Listed) string {
 // stampText returns when the stamp was made and what it says.
 func stampText(c resource.Copy) (deployed, branches string) {
 	stamp, ok := c.Stamp()
-	if !ok {
+	switch {
+	case !ok && c.Other != "":
+		return "-", "stamp of " + clean(c.Other)
+	case !ok:
 		return "-", "no stamp"
 	}
 	var texts []string

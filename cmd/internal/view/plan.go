@@ -36,8 +36,19 @@ func Plan(w io.Writer, p *plan.Plan, s Style) error {
 			return err
 		}
 	}
-	if p.Fingerprint != "" && s.Hints {
-		return lines(w, "", "Apply it:  cdplan apply")
+	return lines(w, hint(p, s)...)
+}
+
+// hint names the command that comes next, where there is one.
+func hint(p *plan.Plan, s Style) []string {
+	counts := p.Counts()
+	switch {
+	case s.Apply == "":
+		return nil
+	case len(tally(counts, acting)) > 0:
+		return []string{"", "Apply it:  " + s.Apply}
+	case counts[plan.Unapproved] > 0:
+		return []string{"", "A person can apply it:  " + s.Apply}
 	}
 	return nil
 }
@@ -185,11 +196,14 @@ func serverCount(d plan.Decision) string {
 	return strconv.Itoa(d.Copies)
 }
 
+// noted are the reasons that the column of changes does not show.
+var noted = []plan.Reason{plan.Mixed, plan.HashMismatch, plan.Unstamped, plan.LastAttemptFailed}
+
 // note tells what the reader has to know beyond the change.
 func note(d plan.Decision) string {
 	var texts []string
 	for _, reason := range d.Reasons {
-		if reason == plan.Mixed || reason == plan.HashMismatch || reason == plan.Unstamped {
+		if slices.Contains(noted, reason) {
 			texts = append(texts, string(reason))
 		}
 	}

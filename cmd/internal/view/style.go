@@ -4,6 +4,7 @@ package view
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -14,8 +15,8 @@ import (
 // Style says what the output can show.
 type Style struct {
 	Color bool
-	Width int  // columns; 0 for no limit
-	Hints bool // name the next command
+	Width int    // columns; 0 for no limit
+	Apply string // the command that applies what is shown; empty to name none
 }
 
 type color string
@@ -36,9 +37,13 @@ func (s Style) paint(c color, text string) string {
 	return "\x1b[" + string(c) + "m" + text + "\x1b[0m"
 }
 
+// sequence is an order to a terminal, such as to change colours (ECMA-48, section 5.4).
+var sequence = regexp.MustCompile(`(\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]`)
+
 // clean makes a text from outside safe to show on one line: control characters, line breaks among them, and invisible ones such as those
 // that turn the direction of writing become blanks.
 func clean(text string) string {
+	text = sequence.ReplaceAllString(text, "")
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar || r == '\u2028' || r == '\u2029' {
 			return ' '

@@ -124,7 +124,7 @@ func TestNoChanges(t *testing.T) {
 			p.Decisions = append(p.Decisions, plan.Decision{Verdict: plan.Same})
 		}
 		var out bytes.Buffer
-		if err := Plan(&out, p, Style{Hints: true}); err != nil || out.String() != want {
+		if err := Plan(&out, p, Style{Apply: "cdplan apply"}); err != nil || out.String() != want {
 			t.Errorf("%d services: %q, %v; want %q", n, out.String(), err, want)
 		}
 	}
