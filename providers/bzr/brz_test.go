@@ -25,12 +25,14 @@ func isolated(m *testing.M) int {
 	if err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(home)
+	defer func() { _ = os.RemoveAll(home) }()
 	for name, value := range map[string]string{
 		"HOME": home, "BRZ_HOME": home, "BRZ_EMAIL": "Ann Example <ann@example.com>", "BRZ_LOG": "/dev/null", "LC_ALL": "C.UTF-8",
 		"BRZ_PROGRESS_BAR": "none",
 	} {
-		os.Setenv(name, value)
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
 	}
 	return m.Run()
 }

@@ -134,6 +134,9 @@ func (r *runner) run(ctx context.Context, d deploy, argv []string, timeout time.
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = r.grace
 	failed := cmd.Run()
+	if errors.Is(failed, exec.ErrNotFound) {
+		return fmt.Errorf("cannot start mojo: there is no %q on PATH; write its path into command in the block provider \"mojo\" of cdplan.hcl", argv[0])
+	}
 	if cmd.Process == nil {
 		return fmt.Errorf("cannot start mojo: %w", failed)
 	}

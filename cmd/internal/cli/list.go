@@ -22,7 +22,7 @@ func newList(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "Show which revision of which branch each server runs",
-		Long:    "Prints what is stamped on the servers of every service. It reads the cloud alone, no branch.",
+		Long:    "Prints what is stamped on the servers of every service. It reads the cloud\nalone, no branch.",
 		Example: "  cdplan list\n  cdplan list -target api -json",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runList(cmd.Context(), o) },

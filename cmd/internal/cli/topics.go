@@ -8,30 +8,37 @@ func newEnvironmentHelp() *cobra.Command {
 		Short: "the variables that cdplan reads",
 		Long: `The variables that cdplan reads:
 
-  CDPLAN_CONFIG         the cdplan.hcl to read; -config counts more
-  CDPLAN_ROOT           the directory of the services; -root counts more, cdplan.hcl less
-  CDPLAN_STATE          the directory for locks and logs; it counts more than cdplan.hcl. The
-                        default is /var/lib/cdplan for root, else $XDG_STATE_HOME/cdplan or
-                        ~/.local/state/cdplan
-  CDPLAN_IN_AUTOMATION  if not empty, the plan names no next command
-  OS_CLOUD              the cloud's name in clouds.yaml; cdplan.hcl counts more
-  OS_CLIENT_CONFIG_FILE the clouds.yaml to read. The default is the first of ./clouds.yaml,
-                        $XDG_CONFIG_HOME/openstack/clouds.yaml (~/.config) and
-                        /etc/openstack/clouds.yaml
-  OS_AUTH_URL, OS_*     a login, where no cloud is named
+  CDPLAN_CONFIG          the cdplan.hcl to read; -config counts more
+  CDPLAN_ROOT            the directory of the services; -root counts more,
+                         cdplan.hcl less
+  CDPLAN_STATE           the directory for locks and logs; cdplan.hcl counts
+                         less. The default is /var/lib/cdplan for root, else
+                         $XDG_STATE_HOME/cdplan or ~/.local/state/cdplan
+  CDPLAN_IN_AUTOMATION   if not empty, the plan names no next command
+  OS_CLOUD               the cloud's name in clouds.yaml; cdplan.hcl counts more
+  OS_CLIENT_CONFIG_FILE  the clouds.yaml to read. The default is the first of
+                         ./clouds.yaml, openstack/clouds.yaml below
+                         $XDG_CONFIG_HOME (~/.config) and
+                         /etc/openstack/clouds.yaml
+  OS_AUTH_URL, OS_*      a login, where no cloud is named
 
-Whether colours are printed, the first that applies: -no-color or NO_COLOR not empty: no.
-CLICOLOR_FORCE neither empty nor 0: yes. CLICOLOR=0 or TERM=dumb: no. Else if the output is a
-terminal.
+Whether colours are printed, the first that applies:
 
-The variables that mojo gets beside cdplan's own environment and the service's [environment]:
+  -no-color, or NO_COLOR not empty           no
+  CLICOLOR_FORCE neither empty nor 0         yes
+  CLICOLOR=0, or TERM=dumb                   no
+  otherwise                                  if the output is a terminal
 
-  CDPLAN_SERVICE        the service's name
-  CDPLAN_RUN            the name of the run
-  CDPLAN_REVNO_LABEL    the revno of each branch that is deployed. LABEL is in upper case, "-"
-  CDPLAN_REVISION_LABEL turned into "_"; and its revision id
-  CDPLAN_HASH           the one hash of all revision ids
-  CDPLAN_STAMP_FILE     a file with the lines "key=value" that the servers will carry
+The variables that mojo gets, beside cdplan's own environment and the service's
+[environment]:
+
+  CDPLAN_SERVICE         the service's name
+  CDPLAN_RUN             the name of the run
+  CDPLAN_REVNO_LABEL     the revno of each branch that is deployed, and
+  CDPLAN_REVISION_LABEL  its revision id; LABEL in upper case, "-" as "_"
+  CDPLAN_HASH            the one hash of all revision ids
+  CDPLAN_STAMP_FILE      a file with the lines "key=value" that the servers
+                         will carry
 `,
 	}
 }
@@ -44,8 +51,8 @@ func newExitHelp() *cobra.Command {
 
   0  done, or nothing to do. Services that are held do not count
   1  an error, wrong usage included, or a service that is invalid or unknown
-  2  with -detailed-exitcode: plan found something to do; apply deployed something
-  3  apply refused a service because what is to be done is no longer what was planned
+  2  with -detailed-exitcode: plan found something to do, apply deployed something
+  3  apply refused a service: what is to be done is no longer what was planned
   4  a deploy failed
   5  another run works on all there is to do, and -lock-timeout has passed
   6  with -detailed-exitcode: all that remains is held
