@@ -319,7 +319,7 @@ func TestCannotStart(t *testing.T) {
 		want  string
 	}{
 		{"no program", func(w *world) { w.run.command[0] = filepath.Join(w.dir, "none") }, "cannot start mojo"},
-		{"not on PATH", func(w *world) { w.run.command[0] = "no-such-program-as-this" }, "executable file not found"},
+		{"not on PATH", func(w *world) { w.run.command[0] = "no-such-program-as-this" }, "there is no \"no-such-program-as-this\" on PATH"},
 		{"no directory", func(w *world) { w.deploy.Directory = filepath.Join(w.dir, "none") }, "cannot start mojo"},
 		{"no log directory", func(w *world) { w.step.Log = filepath.Join(w.dir, "none", "log") }, "cannot write the stamp lines"},
 		{"no log", func(w *world) { _ = os.Mkdir(w.step.Log, 0o700) }, "cannot open the log"},

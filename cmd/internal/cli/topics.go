@@ -51,7 +51,7 @@ func newExitHelp() *cobra.Command {
 
   0  done, or nothing to do. Services that are held do not count
   1  an error, wrong usage included, or a service that is invalid or unknown
-  2  with -detailed-exitcode: plan found something to do, apply deployed something
+  2  with -detailed-exitcode: there is something to do, or apply has done it
   3  apply refused a service: what is to be done is no longer what was planned
   4  a deploy failed
   5  another run works on all there is to do, and -lock-timeout has passed
