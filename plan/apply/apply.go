@@ -108,6 +108,7 @@ func drive(ctx context.Context, machine *schedule.Machine, decisions map[string]
 		done   = ctx.Done()
 	)
 	for {
+		o.halt(ctx, machine)
 		for _, service := range machine.Next() {
 			go func() { ends <- deploy(ctx, decisions[service], o, events) }()
 		}
@@ -120,14 +121,25 @@ func drive(ctx context.Context, machine *schedule.Machine, decisions map[string]
 		case result := <-ends:
 			ended[result.Service] = result
 			o.emit(Event{Time: o.now(), Service: result.Service, Kind: EventEnd, Result: &result})
+			o.halt(ctx, machine)
 			machine.Finish(result.Service, result.succeeded())
 		case <-stop:
-			machine.Stop()
 			stop = nil
 		case <-done:
-			machine.Stop()
 			done = nil
 		}
+	}
+}
+
+// halt stops the machine if the user has asked to stop. It is asked before each move of the machine, so that what did not start then was
+// stopped, and is not taken for skipped.
+func (o Options) halt(ctx context.Context, machine *schedule.Machine) {
+	select {
+	case <-o.Stop:
+		machine.Stop()
+	case <-ctx.Done():
+		machine.Stop()
+	default:
 	}
 }
 
@@ -216,6 +228,8 @@ func compare(ctx context.Context, planned, current *plan.Decision) (Outcome, err
 	switch {
 	case ctx.Err() != nil:
 		return NotStarted, ctx.Err()
+	case errors.Is(current.Err, resource.ErrMoved):
+		return Refused, fmt.Errorf("it moved since the plan was made: %w", current.Err)
 	case current.Verdict == plan.Unknown:
 		return NotStarted, fmt.Errorf("cannot read again what the plan was made from: %w", current.Err)
 	case current.Err != nil:

@@ -206,6 +206,10 @@ func TestRunLooksAgain(t *testing.T) {
 		{"the declaration has to be mended", func(f *fleet) {
 			f.world.FailRead(recordAddr("api"), &resource.AttrError{Addr: recordAddr("api"), Detail: "Two claim it."})
 		}, "api refused: api/memory_record.record: Two claim it."},
+		{"the file that the plan was made from was committed anew", func(f *fleet) {
+			addr := f.services[0].Resources[0].Addr
+			f.world.FailRead(addr, fmt.Errorf("config.ini: %w", resource.ErrMoved))
+		}, "api refused: it moved since the plan was made: config.ini: it was committed anew since it was read"},
 		{"one more place", func(f *fleet) { f.carry("api", rev(1), rev(1)) }, "api deployed"},
 	}
 	for _, test := range tests {

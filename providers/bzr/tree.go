@@ -211,7 +211,7 @@ func (p *provider) changed(c checkout, committed string) error {
 	}
 	sum := sha1.Sum(text)
 	if hex.EncodeToString(sum[:]) == committed {
-		return fmt.Errorf("%s changed while it was being read; try again", c.file)
+		return fmt.Errorf("%s: %w", c.file, resource.ErrMoved)
 	}
 	return p.faultf("Uncommitted change", "The file %s is not as the tip of its branch has it, so no revision describes it. Commit the "+
 		"change: BRZ commit %s; or undo it: BRZ revert %s", name, shellescape.Quote(name), shellescape.Quote(name))

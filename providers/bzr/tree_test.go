@@ -24,7 +24,7 @@ func treeCases() map[string]treeCase {
 		"other":     {func(t *testing.T, dir string) { write(t, dir+"/other", "changed") }, "2", "", ""},
 		"dirty":     {func(t *testing.T, dir string) { write(t, dir+"/config.ini", "3") }, "3", "Uncommitted change", "brz commit DIR/config.ini; or undo it: brz revert DIR/config.ini"},
 		"same size": {func(t *testing.T, dir string) { write(t, dir+"/config.ini", "x") }, "x", "Uncommitted change", "brz commit"},
-		"racing":    {none, "3", "", "config.ini changed while it was being read"},
+		"racing":    {none, "3", "", "config.ini: it was committed anew since it was read"},
 		"removed":   {func(t *testing.T, dir string) { brz(t, dir, "rm", "-q", "--keep", "config.ini") }, "2", "File removed", "brz revert DIR/config.ini"},
 		"renamed": {func(t *testing.T, dir string) {
 			brz(t, dir, "mv", "-q", "config.ini", "old.ini")

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"errors"
 	"os"
 	"time"
 
@@ -23,6 +24,9 @@ type Reading struct {
 	// the declaration that has to be mended.
 	Err error
 }
+
+// ErrMoved is the Err of a Reading whose question rests on what is no longer so: the caller has read a file that was committed anew since.
+var ErrMoved = errors.New("it was committed anew since it was read")
 
 // Copy is what one place holds of a Record.
 type Copy struct {
