@@ -62,9 +62,9 @@ var ErrDone = errors.New("nothing is left to do: every server carries the wanted
 // Event tells how an apply goes on.
 type Event struct {
 	Time    time.Time // UTC
-	Service string
+	Service string    // empty for EventStop
 	Kind    EventKind
-	Text    string  // of EventProgress
+	Text    string  // of EventProgress and EventStop
 	Result  *Result // of EventEnd
 }
 
@@ -76,6 +76,7 @@ const (
 	EventStart    EventKind = "start"    // something is being done about the service
 	EventProgress EventKind = "progress" // a step of it goes on
 	EventEnd      EventKind = "end"      // its result is known
+	EventStop     EventKind = "stop"     // the user has asked to stop
 )
 
 // Run follows the plan and returns a result for every service on which it acts, in the order of the plan. It returns when all that it
@@ -124,6 +125,7 @@ func drive(ctx context.Context, machine *schedule.Machine, decisions map[string]
 			o.halt(ctx, machine)
 			machine.Finish(result.Service, result.succeeded())
 		case <-stop:
+			o.emit(Event{Time: o.now(), Kind: EventStop, Text: "nothing more is started, and what runs goes on; interrupt again to end that too"})
 			stop = nil
 		case <-done:
 			done = nil

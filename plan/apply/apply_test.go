@@ -255,6 +255,9 @@ func TestRunStop(t *testing.T) {
 		gate.Release()
 	}()
 	check(t, "results", "api deployed\nweb not-started", f.run(context.Background(), f.plan(), o))
+	if !slices.ContainsFunc(f.events, func(e string) bool { return strings.HasPrefix(e, "stop nothing more is started") }) {
+		t.Errorf("nobody was told: %v", f.events)
+	}
 }
 
 // When the context ends, what runs is interrupted, and not recorded.

@@ -2,7 +2,6 @@ package view
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -22,7 +21,10 @@ func Event(w io.Writer, e apply.Event, s Style) error {
 	case e.Result != nil:
 		text = outcomeText(*e.Result, s)
 	}
-	return lines(w, fmt.Sprintf("%s %s  %s", e.Time.UTC().Format("15:04:05Z"), clean(e.Service), text))
+	if e.Service != "" {
+		text = clean(e.Service) + "  " + text
+	}
+	return lines(w, e.Time.UTC().Format("15:04:05Z")+" "+text)
 }
 
 func outcomeText(r apply.Result, s Style) string {

@@ -73,13 +73,16 @@ func (s *Stream) Plan(p *plan.Plan, faults Faults) error {
 
 // Event writes one event.
 func (s *Stream) Event(e apply.Event) error {
-	line := jsonLine{Type: string(e.Kind), Time: timestamp(e.Time), Service: e.Service, Message: e.Service + ": " + string(e.Kind)}
+	line := jsonLine{Type: string(e.Kind), Time: timestamp(e.Time), Service: e.Service, Message: string(e.Kind)}
 	if e.Text != "" {
-		line.Message = e.Service + ": " + clean(e.Text)
+		line.Message = clean(e.Text)
 	}
 	if e.Result != nil {
 		result := resultJSON(*e.Result)
-		line.Result, line.Message = &result, e.Service+": "+outcomeText(*e.Result, Style{})
+		line.Result, line.Message = &result, outcomeText(*e.Result, Style{})
+	}
+	if e.Service != "" {
+		line.Message = e.Service + ": " + line.Message
 	}
 	return s.write(line)
 }
