@@ -142,14 +142,15 @@ func config(ts *testscript.TestScript, _ bool, args []string) {
 	write(ts, file, strings.Join(slices.Concat(lines[:start], section, lines[end:]), "\n")+"\n", 0o600)
 }
 
-// await FILE waits until there is such a file and something is in it.
+// await FILE [TEXT] waits until there is something in a file, or that text.
 func await(ts *testscript.TestScript, _ bool, args []string) {
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		if info, err := os.Stat(ts.MkAbs(args[0])); err == nil && info.Size() > 0 {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && len(text) > 0 && strings.Contains(string(text), strings.Join(args[1:], "")) {
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("there is still nothing in a file %s", args[0])
+			ts.Fatalf("the file %s still has only %q", args[0], text)
 		}
 	}
 }
