@@ -1,0 +1,163 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"launchpad.net/cdplan/plan"
+	"launchpad.net/cdplan/providers"
+	"launchpad.net/cdplan/providers/resource"
+	"launchpad.net/cdplan/state"
+)
+
+// deploy does what is to be done about one service: take its lock, see that the plan still holds, and do the steps.
+func deploy(ctx context.Context, decision *plan.Decision, o Options, events chan<- Event) Result {
+	result := Result{Service: decision.Service}
+	owner := o.Owner
+	owner.Service, owner.Start = decision.Service, o.now()
+	lock, err := o.Dir.Lock(ctx, owner, o.LockWait)
+	if err != nil {
+		result.Outcome, result.Err = NotStarted, err
+		return result
+	}
+	defer closeLock(lock, &result)
+	current := again(ctx, decision.Declared, o)
+	if result.Outcome, result.Err = compare(ctx, decision, &current); result.Err != nil {
+		return result
+	}
+	result.Start = o.now()
+	events <- Event{Time: result.Start, Service: decision.Service, Kind: EventStart}
+	result.Log, result.Err = run(ctx, current.Steps, result.Start, lock.File(), o, events)
+	result.End = o.now()
+	result.Outcome = outcome(ctx, decision.Verdict, result.Err)
+	return result
+}
+
+func outcome(ctx context.Context, verdict plan.Verdict, err error) Outcome {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return Interrupted
+	case err != nil:
+		return Failed
+	case verdict == plan.Record:
+		return Recorded
+	}
+	return Deployed
+}
+
+// closeLock reports a lock that cannot be given up on a result that has nothing worse to report.
+func closeLock(lock *state.Lock, result *Result) {
+	if err := lock.Close(); err != nil && result.Err == nil {
+		result.Err = fmt.Errorf("cannot give up the lock of %s: %w", result.Service, err)
+	}
+}
+
+// again reads all of the service once more and decides anew.
+func again(ctx context.Context, service plan.Service, o Options) plan.Decision {
+	var want []resource.Wanted
+	for _, declared := range service.Resources {
+		want = append(want, resource.Wanted{Addr: declared.Addr, Config: declared.Config})
+	}
+	return plan.Decide(service, o.Schemas, state.Refresh(ctx, o.Types, want))
+}
+
+// compare refuses a service about which something else is to be done now than was planned.
+func compare(ctx context.Context, planned, current *plan.Decision) (Outcome, error) {
+	switch {
+	case ctx.Err() != nil:
+		return NotStarted, ctx.Err()
+	case errors.Is(current.Err, resource.ErrMoved):
+		return Refused, fmt.Errorf("it moved since the plan was made: %w", current.Err)
+	case current.Verdict == plan.Unknown:
+		return NotStarted, fmt.Errorf("cannot read again what the plan was made from: %w", current.Err)
+	case current.Err != nil:
+		return Refused, current.Err
+	case current.Verdict == plan.Same:
+		return NotStarted, ErrDone
+	case current.Fingerprint != planned.Fingerprint:
+		return Refused, fmt.Errorf("it moved since the plan was made: %s", moved(planned, current))
+	}
+	return "", nil
+}
+
+// moved tells each branch whose deployed or wanted revision is not as planned.
+func moved(planned, current *plan.Decision) string {
+	before := map[string]plan.Change{}
+	for _, change := range planned.Changes {
+		before[change.Label] = change
+	}
+	var texts []string
+	for _, change := range current.Changes {
+		if was, ok := before[change.Label]; !ok || was.To.ID != change.To.ID {
+			texts = append(texts, fmt.Sprintf("%s was planned for %s and is now at %s", change.Label, revno(was.To), revno(change.To)))
+		}
+	}
+	if len(texts) == 0 {
+		return "the servers do not carry what they did"
+	}
+	return strings.Join(texts, "; ")
+}
+
+func revno(r resource.Revision) string {
+	if r.ID == "" {
+		return "no change"
+	}
+	return "r" + r.Revno
+}
+
+// run does the steps in order, and stops at the first that fails. It returns the path of the log.
+func run(ctx context.Context, steps []resource.Step, begin time.Time, lock *os.File, o Options, events chan<- Event) (string, error) {
+	service, name := steps[0].Addr.Service, state.RunName(begin)
+	log, err := o.Dir.Log(service, name)
+	if err != nil {
+		return "", err
+	}
+	if err := o.Dir.Begin(service, name); err != nil {
+		return "", err
+	}
+	attempt := make([]resource.Step, len(steps))
+	for i, step := range steps {
+		step.Run, step.At, step.Log, step.Keep = name, begin, log, []*os.File{lock}
+		attempt[i] = step
+	}
+	if err := announce(attempt, o); err != nil {
+		return log, err
+	}
+	tell := func(event resource.Event) {
+		events <- Event{Time: o.now(), Service: service, Kind: EventProgress, Text: event.Text}
+	}
+	for i, step := range attempt {
+		applier, ok := o.Types[step.Addr.Type].(providers.Applier)
+		if !ok {
+			return log, fmt.Errorf("cannot apply %s: its provider only reads", step.Addr)
+		}
+		if _, err := applier.Apply(ctx, step, tell); err != nil && i > 0 {
+			return log, fmt.Errorf("deployed but not recorded, so that the next run deploys it again: %w", err)
+		} else if err != nil {
+			return log, err
+		}
+	}
+	return log, nil
+}
+
+// announce lets every step know what the record of the attempt will say.
+func announce(steps []resource.Step, o Options) error {
+	var lines []string
+	for _, step := range steps {
+		if recorder, ok := o.Types[step.Addr.Type].(providers.Recorder); ok {
+			more, err := recorder.Lines(step)
+			if err != nil {
+				return err
+			}
+			lines = append(lines, more...)
+		}
+	}
+	for i := range steps {
+		steps[i].Record = lines
+	}
+	return nil
+}
