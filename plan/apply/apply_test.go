@@ -260,6 +260,22 @@ func TestRunStop(t *testing.T) {
 	}
 }
 
+// A service that still waits for its lock when the user asks to stop is not started.
+func TestRunStopBefore(t *testing.T) {
+	f := newFleet(t)
+	f.add("api")
+	lock, err := f.dir.Lock(context.Background(), state.Owner{Service: "api"}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lock.Close() }()
+	stop := make(chan struct{})
+	o := f.options()
+	o.Stop, o.LockWait = stop, time.Hour
+	time.AfterFunc(20*time.Millisecond, func() { close(stop) })
+	check(t, "results", "api not-started: another run works on api", f.run(context.Background(), f.plan(), o))
+}
+
 // When the context ends, what runs is interrupted, and not recorded.
 func TestRunInterrupted(t *testing.T) {
 	f := newFleet(t)

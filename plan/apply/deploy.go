@@ -15,18 +15,20 @@ import (
 )
 
 // deploy does what is to be done about one service: take its lock, see that the plan still holds, and do the steps.
-func deploy(ctx context.Context, decision *plan.Decision, o Options, events chan<- Event) Result {
-	result := Result{Service: decision.Service}
+func deploy(ctx context.Context, decision *plan.Decision, o Options, events chan<- Event) (result Result) {
+	result.Service = decision.Service
+	before, cancel := o.untilStop(ctx)
+	defer cancel()
 	owner := o.Owner
 	owner.Service, owner.Start = decision.Service, o.now()
-	lock, err := o.Dir.Lock(ctx, owner, o.LockWait)
+	lock, err := o.Dir.Lock(before, owner, o.LockWait)
 	if err != nil {
 		result.Outcome, result.Err = NotStarted, err
 		return result
 	}
 	defer closeLock(lock, &result)
-	current := again(ctx, decision.Declared, o)
-	if result.Outcome, result.Err = compare(ctx, decision, &current); result.Err != nil {
+	current := again(before, decision.Declared, o)
+	if result.Outcome, result.Err = compare(before, decision, &current); result.Outcome != "" {
 		return result
 	}
 	result.Start = o.now()
@@ -35,6 +37,19 @@ func deploy(ctx context.Context, decision *plan.Decision, o Options, events chan
 	result.End = o.now()
 	result.Outcome = outcome(ctx, decision.Verdict, result.Err)
 	return result
+}
+
+// untilStop returns a context for what comes before the deploy itself: it ends when the user asks to stop, too.
+func (o Options) untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
+	before, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-o.Stop:
+			cancel()
+		case <-before.Done():
+		}
+	}()
+	return before, cancel
 }
 
 func outcome(ctx context.Context, verdict plan.Verdict, err error) Outcome {
@@ -56,8 +71,13 @@ func closeLock(lock *state.Lock, result *Result) {
 	}
 }
 
+// readTimeout bounds how long reading a service once more may take.
+const readTimeout = 5 * time.Minute
+
 // again reads all of the service once more and decides anew.
 func again(ctx context.Context, service plan.Service, o Options) plan.Decision {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	var want []resource.Wanted
 	for _, declared := range service.Resources {
 		want = append(want, resource.Wanted{Addr: declared.Addr, Config: declared.Config})
@@ -65,11 +85,11 @@ func again(ctx context.Context, service plan.Service, o Options) plan.Decision {
 	return plan.Decide(service, o.Schemas, state.Refresh(ctx, o.Types, want))
 }
 
-// compare refuses a service about which something else is to be done now than was planned.
+// compare refuses a service about which something else is to be done now than was planned. No outcome says that it may go on.
 func compare(ctx context.Context, planned, current *plan.Decision) (Outcome, error) {
 	switch {
 	case ctx.Err() != nil:
-		return NotStarted, ctx.Err()
+		return NotStarted, nil
 	case errors.Is(current.Err, resource.ErrMoved):
 		return Refused, fmt.Errorf("it moved since the plan was made: %w", current.Err)
 	case current.Verdict == plan.Unknown:

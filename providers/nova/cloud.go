@@ -99,7 +99,7 @@ func (c *cloud) login(ctx context.Context, cloud string) (*gophercloud.ProviderC
 		return nil, endpoint, fmt.Errorf("cannot use the address %q: %w", auth.IdentityEndpoint, err)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig, transport.MaxIdleConnsPerHost = tls, writers
+	transport.TLSClientConfig, transport.MaxIdleConnsPerHost, transport.ResponseHeaderTimeout = tls, writers, answerTimeout
 	client.HTTPClient.Transport = transport
 	client.UserAgent.Prepend("cdplan")
 	client.RetryFunc = func(ctx context.Context, _, _ string, _ *gophercloud.RequestOpts, err error, tries uint) error {
@@ -159,8 +159,10 @@ func firstOf(names ...string) string {
 
 const (
 	// maxTries bounds how often one request is made. All requests here may be repeated: reading, and writing the same keys again.
-	maxTries     = 4
-	defaultPause = 500 * time.Millisecond
+	maxTries = 4
+	// answerTimeout is how long a request may go without an answer. Nova has been seen to take seconds for a page of servers.
+	answerTimeout = 2 * time.Minute
+	defaultPause  = 500 * time.Millisecond
 )
 
 // retry returns nil, after a pause, if the request is worth another try, and else the error. A server that names a pause is heard.
