@@ -6,6 +6,7 @@ GO     ?= go
 tool    = $(GO) tool -modfile=tools.mod
 prefix ?= /usr/local
 count  ?= 10
+fuzztime ?= 30s
 
 .PHONY: all build demo test check bench golden generate fuzz tools install clean
 
@@ -27,7 +28,7 @@ check:
 	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "not formatted (run gofmt -w):"; echo "$$out"; exit 1; }
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
-	$(tool) staticcheck -checks all,-ST1000 ./...
+	$(tool) staticcheck -checks all ./...
 	$(tool) errcheck ./...
 	$(GO) test -race ./...
 
@@ -36,7 +37,7 @@ bench:
 	$(GO) test -run '^$$' -bench . -benchmem -count $(count) ./... | grep -v '^?\|no test files'
 
 # The packages that keep expected output beside their input.
-golden = $(shell grep -l 'flag.Bool("update"' -r --include='*_test.go' . | xargs -n 1 dirname | sort -u)
+golden = $(shell grep -l '"update", false' -r --include='*_test.go' . | xargs -n 1 dirname | sort -u)
 
 golden:
 	@test/needs.sh
@@ -49,7 +50,7 @@ generate:
 fuzz:
 	@for package in $$(grep -l '^func Fuzz' -r --include='*_test.go' . | xargs -n 1 dirname | sort -u); do \
 		for fuzz in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$package/*_test.go); do \
-			$(GO) test -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime 30s $$package || exit 1; \
+			$(GO) test -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(fuzztime) $$package || exit 1; \
 		done; \
 	done
 
