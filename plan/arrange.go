@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // arrange settles, in the order given, what each service waits for and what holds it.
@@ -72,9 +73,9 @@ func mustAttend(decision *Decision) bool {
 	return decision.Declared.Attended || foreign(decision)
 }
 
-// foreign says that somebody else deployed the service.
+// foreign says that somebody else deployed the service, or another one to a server of it.
 func foreign(decision *Decision) bool {
-	return neverRecorded(decision) && !slices.Contains(decision.Reasons, LastAttemptFailed)
+	return len(decision.Others) > 0 || neverRecorded(decision) && !slices.Contains(decision.Reasons, LastAttemptFailed)
 }
 
 func neverRecorded(decision *Decision) bool {
@@ -82,6 +83,9 @@ func neverRecorded(decision *Decision) bool {
 }
 
 func attendReason(decision *Decision) string {
+	if len(decision.Others) > 0 {
+		return strings.Join(decision.Others, "; ")
+	}
 	if foreign(decision) {
 		return fmt.Sprintf("%s without any stamp: what they run is not known", servers(decision.Copies))
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/zclconf/go-cty/cty"
@@ -84,7 +85,8 @@ func (d *Decision) judge(schema resource.Schema, want resource.Object, copies []
 	for _, c := range copies {
 		j.look(c)
 	}
-	d.Copies, d.Changes, d.Behind = len(copies), j.changes(), j.behind()
+	slices.Sort(j.others)
+	d.Copies, d.Changes, d.Behind, d.Others = len(copies), j.changes(), j.behind(), j.others
 	d.Verdict, d.Reasons = j.verdict(d.Changes)
 }
 
@@ -99,6 +101,7 @@ type judgement struct {
 
 	// Names, of the copies that are stale, that have no record, and whose record contradicts itself.
 	behindStale, bare, broken []string
+	others                    []string // of the bare ones, those that carry another service's record, with its name
 }
 
 func (j *judgement) look(c resource.Copy) {
@@ -109,6 +112,9 @@ func (j *judgement) look(c resource.Copy) {
 		return
 	case c.Object == cty.NilVal:
 		j.bare = append(j.bare, c.Name)
+		if c.Other != "" {
+			j.others = append(j.others, fmt.Sprintf("%s carries the stamp of %s", c.Name, c.Other))
+		}
 		return
 	}
 	diff := resource.Diff(j.schema, c.Object, j.want)
@@ -201,7 +207,7 @@ func (d *Decision) plan(schemas map[string]resource.Schema, wanted map[string]ct
 	for _, declared := range d.Declared.Resources {
 		role := schemas[declared.Addr.Type].Role
 		if role == resource.Record || role == resource.Action && d.Verdict != Record {
-			d.Steps = append(d.Steps, resource.Step{Addr: declared.Addr, Want: fill(schemas, declared, wanted)})
+			d.Steps = append(d.Steps, resource.Step{Addr: declared.Addr, Want: fill(schemas, declared, wanted), Fill: d.Verdict == Record})
 		}
 	}
 }

@@ -103,6 +103,7 @@ type Decision struct {
 	Held     string          // why a held service is held
 	Wave     int             // 1 for a service that waits for none, one more than the highest it waits for; 0 if apply does nothing
 	Copies   int             // servers
+	Others   []string        // "SERVER carries the stamp of SERVICE" for those servers that carry another's, sorted
 	Behind   []string        // names of the servers whose record is missing, wrong or of another revision than wanted, sorted
 	Err      error           // why the verdict is Invalid or Unknown
 

@@ -23,7 +23,7 @@ var schemas = map[string]resource.Schema{
 }
 
 // situation is one service in short: "LABEL:ID" for each branch, and the same for what each server carries. A server "-" carries nothing; one
-// that begins with "!" contradicts itself.
+// that begins with "!" contradicts itself, and "@NAME" carries another service's stamp.
 type situation struct {
 	name     string
 	after    string
@@ -56,6 +56,9 @@ func (s situation) read(readings state.Readings) {
 	reading := resource.Reading{Addr: addr}
 	for i, text := range s.live {
 		c := resource.Copy{ID: fmt.Sprint(i), Name: fmt.Sprintf("%s-%d", s.name, i)}
+		if other, ok := strings.CutPrefix(text, "@"); ok {
+			text, c.Other = "-", other
+		}
 		if rest, broken := strings.CutPrefix(text, "!"); broken {
 			text, c.Err = rest, errors.New("hash")
 		}
@@ -160,6 +163,10 @@ func TestComputeOne(t *testing.T) {
 			`redeploy hash-mismatch config-changed config(c0>c1) behind=s-0 wave=1 run stamp`},
 		{"servers without any stamp", situation{want: "config:c1", live: []string{"-", "-"}},
 			`unapproved never-recorded config(>c1) behind=s-0,s-1 run stamp held="2 servers without any stamp: what they run is not known"`},
+		{"a server of somebody else's beside stamped", situation{want: "config:c1", live: []string{"config:c1", "@web"}},
+			`unapproved unstamped behind=s-1 stamp held="s-1 carries the stamp of web"`},
+		{"a server of somebody else's", situation{want: "config:c1", live: []string{"@web"}},
+			`unapproved never-recorded config(>c1) behind=s-0 run stamp held="s-0 carries the stamp of web"`},
 		{"a person has to", situation{want: "config:c2", live: []string{"config:c1"}, attended: true},
 			`unapproved config-changed config(c1>c2) behind=s-0 run stamp held="auto = never"`},
 		{"a person has nothing to do", situation{want: "config:c1", live: []string{"config:c1"}, attended: true}, `same`},

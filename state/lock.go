@@ -63,8 +63,11 @@ func (d Dir) Lock(ctx context.Context, owner Owner, wait time.Duration) (*Lock, 
 // File returns the open file that holds the lock. A child process that inherits it keeps the lock for as long as it lives.
 func (l *Lock) File() *os.File { return l.file }
 
-// Close gives the lock up, unless a child that inherited it still lives.
-func (l *Lock) Close() error { return l.file.Close() }
+// Close gives the lock up, also for children that inherited it and still live: what they were started for has ended. A process that dies
+// without Close leaves it with them.
+func (l *Lock) Close() error {
+	return errors.Join(syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN), l.file.Close())
+}
 
 func (d Dir) openLock(service string) (*os.File, error) {
 	dir := filepath.Join(string(d), "locks")

@@ -101,7 +101,7 @@ func TestLockWaitEnds(t *testing.T) {
 	mustClose(t, lock)
 }
 
-// TestLockInherited: a child that inherited the lock keeps it after its parent has closed it.
+// TestLockInherited: a child that inherited the lock keeps it after its parent has died.
 func TestLockInherited(t *testing.T) {
 	dir := state.Dir(t.TempDir())
 	lock := mustLock(t, dir, "api")
@@ -114,7 +114,9 @@ func TestLockInherited(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	mustClose(t, lock)
+	if err := lock.File().Close(); err != nil { // as the kernel does for one that dies
+		t.Fatal(err)
+	}
 	if busy := mustBeBusy(t, dir); busy.Owner.PID != owner.PID {
 		t.Errorf("owner %+v", busy.Owner)
 	}
@@ -122,6 +124,26 @@ func TestLockInherited(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustClose(t, mustLock(t, dir, "api"))
+}
+
+// TestLockClosed: a child that inherited the lock does not keep it once its parent has given it up.
+func TestLockClosed(t *testing.T) {
+	dir := state.Dir(t.TempDir())
+	lock := mustLock(t, dir, "api")
+	child := exec.Command("cat")
+	child.ExtraFiles = []*os.File{lock.File()}
+	stdin, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, lock)
+	mustClose(t, mustLock(t, dir, "api"))
+	if err := errors.Join(stdin.Close(), child.Wait()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestLockNotInherited: a child that was not given the lock does not keep it.

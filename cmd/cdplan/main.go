@@ -24,7 +24,13 @@ import (
 
 func main() {
 	signals := make(chan os.Signal, 3)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if s != syscall.SIGHUP || !signal.Ignored(s) { // nohup is heard
+			signal.Notify(signals, s)
+		}
+	}
+	// A reader of our output that goes away must not end us in the middle of a deploy: writing to it fails instead.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	force, cancelForce := context.WithCancel(context.Background())
 	ctx, cancel := context.WithCancel(force)
 	forced := make(chan int, 1)

@@ -98,6 +98,8 @@ func compare(ctx context.Context, planned, current *plan.Decision) (Outcome, err
 		return Refused, current.Err
 	case current.Verdict == plan.Same:
 		return NotStarted, ErrDone
+	case planned.Copies == 0 && current.Copies > 0, len(current.Others) > len(planned.Others):
+		return Refused, errors.New("it moved since the plan was made: there are servers that somebody else deployed")
 	case current.Fingerprint != planned.Fingerprint:
 		return Refused, fmt.Errorf("it moved since the plan was made: %s", moved(planned, current))
 	}

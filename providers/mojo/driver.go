@@ -54,7 +54,7 @@ func runSchema() resource.Schema {
 			"manifest":  text("The manifest's file name, where it is not mojo's default."),
 			"timeout":   text("How long the deploy may take: a duration such as 90m."),
 			"environment": {Type: cty.Map(cty.String), Doc: "Variables that mojo gets beside cdplan's own environment, names as written. " +
-				"Their values are never shown."},
+				"Their values are not shown."},
 			resource.Revisions: {Type: cty.Map(resource.RevisionType), Public: true, Computed: true, Doc: "The revision of every branch that is deployed."},
 		},
 	}

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -131,7 +132,11 @@ func (r *runner) run(ctx context.Context, d deploy, argv []string, timeout time.
 	cmd := exec.CommandContext(limited, argv[0], argv[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = d.Directory, env, log, log, step.Keep
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a group of its own, and no terminal to ask for a password on
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	var killAt time.Time                                 // when the time that SIGTERM gives is over
+	cmd.Cancel = func() error {
+		killAt = time.Now().Add(r.grace)
+		return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+	}
 	cmd.WaitDelay = r.grace
 	failed := cmd.Run()
 	if errors.Is(failed, exec.ErrNotFound) {
@@ -140,8 +145,8 @@ func (r *runner) run(ctx context.Context, d deploy, argv []string, timeout time.
 	if cmd.Process == nil {
 		return fmt.Errorf("cannot start mojo: %w", failed)
 	}
-	if limited.Err() != nil {
-		r.endGroup(cmd.Process.Pid)
+	if !killAt.IsZero() {
+		endGroup(cmd.Process.Pid, time.Until(killAt))
 	}
 	if failed == nil {
 		return nil
@@ -151,8 +156,8 @@ func (r *runner) run(ctx context.Context, d deploy, argv []string, timeout time.
 
 // endGroup gives what outlived the leader of a group, which got SIGTERM with it, its time to end, then kills it. That nothing did is the
 // usual case, and no error.
-func (r *runner) endGroup(leader int) {
-	patience := time.NewTimer(r.grace)
+func endGroup(leader int, grace time.Duration) {
+	patience := time.NewTimer(grace)
 	defer patience.Stop()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -207,10 +212,18 @@ func tail(path string, secrets map[string]string) []string {
 // shortestSecret keeps values such as "1" or "yes" from being taken out of every line.
 const shortestSecret = 4
 
-// mask replaces every secret value, the longest first, so that one that holds another leaves no rest. Of a secret of several lines each
+// credential matches the names of variables of our own environment whose values are secrets as well.
+var credential = regexp.MustCompile(`^[A-Z_]*(PASSWORD|SECRET|TOKEN)[A-Z_]*$`)
+
+// mask replaces every secret value, those of the credentials in our own environment among them, the longest first, so that one that holds another leaves no rest. Of a secret of several lines each
 // line is one too, since tools print them indented or in part.
 func mask(text string, secrets map[string]string) string {
 	values := slices.Collect(maps.Values(secrets))
+	for _, variable := range os.Environ() {
+		if name, value, _ := strings.Cut(variable, "="); credential.MatchString(name) {
+			values = append(values, value)
+		}
+	}
 	for _, value := range secrets {
 		values = append(values, strings.Split(value, "\n")...)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
@@ -30,6 +31,9 @@ func (p *provider) Apply(ctx context.Context, step resource.Step, events func(re
 	if err != nil {
 		return step.Want, err
 	}
+	if step.Fill {
+		targets = p.fill(targets, items)
+	}
 	events(resource.Event{Addr: step.Addr, Text: fmt.Sprintf("stamping %s", count(len(targets)))})
 	settled, cancel := context.WithTimeout(ctx, p.settle)
 	defer cancel()
@@ -47,11 +51,25 @@ func (p *provider) Apply(ctx context.Context, step resource.Step, events func(re
 		return step.Want, err
 	}
 	for _, ok := range written {
-		if ok {
+		if ok || step.Fill {
 			return readStamp(p.prefix, items[p.prefix+"service"], items)
 		}
 	}
 	return step.Want, errors.New("every server of the service was deleted before it could be stamped")
+}
+
+// fill makes the items tell of the run that the other servers tell of, and returns the servers that lack them.
+func (p *provider) fill(targets []*server, items map[string]string) []*server {
+	same := func(s *server, key string) bool { return s.Metadata[p.prefix+key] == items[p.prefix+key] }
+	told := func(s *server) bool { return same(s, "service") && same(s, "hash") }
+	i := slices.IndexFunc(targets, told)
+	if i < 0 {
+		return targets
+	}
+	for _, key := range []string{p.prefix + "at", p.prefix + "run"} {
+		items[key] = targets[i].Metadata[key]
+	}
+	return slices.DeleteFunc(slices.Clone(targets), told)
 }
 
 func count(n int) string {

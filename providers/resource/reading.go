@@ -44,6 +44,8 @@ type Step struct {
 	Addr Addr
 	Want Object // wholly known, but for computed attributes, which are null
 
+	Fill bool // of a Record: write only where it is missing, as the places say that have it
+
 	Run    string     // names the attempt that this step is part of
 	At     time.Time  // when that attempt began, UTC
 	Record []string   // the lines "key=value" that the service's Record will hold if the attempt succeeds

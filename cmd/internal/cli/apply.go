@@ -80,8 +80,8 @@ func (o applyOptions) follow(ctx context.Context, fleet *opened, p *plan.Plan) e
 		return planCode(p, o.detailed)
 	}
 	if !o.auto {
-		if yes, err := o.ask(); err != nil || !yes {
-			return err
+		if !o.ask(ctx) {
+			return nil
 		}
 	}
 	dir, err := fleet.stateDir()
@@ -98,17 +98,27 @@ func (o applyOptions) follow(ctx context.Context, fleet *opened, p *plan.Plan) e
 	return applyCode(p, results, o.detailed)
 }
 
-func (o applyOptions) ask() (bool, error) {
+// ask returns whether the answer is yes. An interrupt is a no.
+func (o applyOptions) ask(ctx context.Context) bool {
 	o.env.say("\nApply this plan? Only \"yes\" is taken for a yes: ")
-	answer, err := bufio.NewReader(o.env.Stdin).ReadString('\n')
-	if strings.TrimSpace(answer) == "yes" {
-		return true, nil
+	answers := make(chan string, 1)
+	go func() {
+		answer, _ := bufio.NewReader(o.env.Stdin).ReadString('\n') // an end without an answer is a no
+		answers <- answer
+	}()
+	var answer string
+	select {
+	case answer = <-answers:
+	case <-ctx.Done():
 	}
-	o.env.say("Not applied.\n")
-	if err != nil && answer == "" {
+	if strings.TrimSpace(answer) == "yes" {
+		return true
+	}
+	if !strings.HasSuffix(answer, "\n") {
 		o.env.say("\n")
 	}
-	return false, nil
+	o.env.say("Not applied.\n")
+	return false
 }
 
 func (o applyOptions) options(ctx context.Context, fleet *opened, dir state.Dir, events func(apply.Event)) apply.Options {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -80,6 +81,8 @@ func (env *Env) report(err error) int {
 		return codeOK
 	case errors.As(err, &code):
 		return int(code)
+	case errors.Is(err, syscall.EPIPE):
+		return codeError // nobody reads on
 	case errors.As(err, &found):
 		env.diagnose(found.diags, found.files)
 	default:
@@ -157,8 +160,24 @@ func newRoot(env *Env, force context.Context) *cobra.Command {
 	root.PersistentFlags().BoolVar(&env.noColor, "no-color", false, "print without colours ($NO_COLOR)")
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
+	root.SetHelpCommand(newHelp())
 	root.AddCommand(newPlan(c), newApply(c, force), newList(c), newValidate(c), newVersion(c), newEnvironmentHelp(), newExitHelp())
 	return root
+}
+
+// newHelp is cobra's help command, but that it fails for what has no help.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about a command or a topic",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return fmt.Errorf("there is no help about %q", strings.Join(args, " "))
+			}
+			return found.Help()
+		},
+	}
 }
 
 // flagError words an error about flags as the flags are documented, and leaves out what the parser of a number has to say.

@@ -118,10 +118,14 @@ func (s selection) match(services []plan.Service) (func(string) bool, error) {
 			return nil, fmt.Errorf("no service matches -target %s", glob)
 		}
 	}
-	return func(service string) bool {
+	selected := func(service string) bool {
 		is := func(glob string) bool { return matches(glob, service) }
 		return (len(s.targets) == 0 || slices.ContainsFunc(s.targets, is)) && !slices.ContainsFunc(s.excludes, is)
-	}, nil
+	}
+	if !slices.ContainsFunc(services, func(service plan.Service) bool { return selected(service.Name) }) {
+		return nil, errors.New("-target and -exclude leave no service")
+	}
+	return selected, nil
 }
 
 func matches(glob, service string) bool {
@@ -145,15 +149,17 @@ func (o *opened) plan(ctx context.Context, approved bool) (*plan.Plan, error) {
 	return p, nil
 }
 
-// wanted asks for every resource of every service that can be used, or for those of one role.
+// wanted asks for every resource of every service, or for those of one role. Of a service that cannot be used it asks for the record alone, so
+// that the places it has are known to be taken.
 func (o *opened) wanted(role resource.Role) []resource.Wanted {
 	var want []resource.Wanted
 	for _, service := range o.Services {
-		if service.Err != nil {
-			continue
-		}
 		for _, declared := range service.Resources {
-			if role == "" || o.Schemas[declared.Addr.Type].Role == role {
+			is := o.Schemas[declared.Addr.Type].Role
+			if service.Err != nil && is != resource.Record {
+				continue
+			}
+			if role == "" || is == role {
 				want = append(want, resource.Wanted{Addr: declared.Addr, Config: declared.Config})
 			}
 		}

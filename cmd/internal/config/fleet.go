@@ -2,6 +2,8 @@ package config
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -10,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/sync/errgroup"
@@ -82,7 +85,10 @@ func directories(root string) ([]string, hcl.Diagnostics) {
 	}
 	var names []string
 	for _, entry := range entries {
-		if isDir := entry.IsDir() || entry.Type()&fs.ModeSymlink != 0; isDir && !strings.HasPrefix(entry.Name(), ".") {
+		if strings.HasPrefix(entry.Name(), ".") {
+			continue
+		}
+		if info, err := os.Stat(filepath.Join(root, entry.Name())); err == nil && info.IsDir() {
 			names = append(names, entry.Name())
 		}
 	}
@@ -130,10 +136,11 @@ var serviceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$`)
 // load reads one service; nil if the directory is none.
 func (f *Fleet) load(name string) *declaration {
 	directory := filepath.Join(f.Host.Root, name)
-	src, err := os.ReadFile(filepath.Join(directory, serviceFile))
-	if errors.Is(err, fs.ErrNotExist) {
+	path := filepath.Join(directory, serviceFile)
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	src, err := readFile(path)
 	d := newDeclaration(name, directory, f.Schemas)
 	switch {
 	case err != nil:
@@ -145,6 +152,23 @@ func (f *Fleet) load(name string) *declaration {
 		d.read(src)
 	}
 	return d
+}
+
+// readFile reads a regular file, and one byte more than fits. It never waits for another kind of file.
+func readFile(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	return io.ReadAll(io.LimitReader(file, maxSize+1))
 }
 
 // link checks what services say of one another: names that are none, and cycles.

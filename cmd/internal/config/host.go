@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -93,14 +92,14 @@ func firstNonEmpty(texts ...string) string {
 // hostSource returns the first cdplan.hcl that exists: the one named, which must, or one of the usual places.
 func hostSource(o Options, root string) (string, []byte, hcl.Diagnostics) {
 	if named := firstNonEmpty(o.Config, o.Getenv("CDPLAN_CONFIG")); named != "" {
-		src, err := os.ReadFile(named)
+		src, err := readFile(named)
 		if err != nil {
 			return "", nil, hcl.Diagnostics{fault("Unreadable file", nil, "The configuration that -config or CDPLAN_CONFIG names cannot be read: %s.", err)}
 		}
 		return named, src, nil
 	}
 	for _, path := range []string{filepath.Join(root, hostFile), systemHostFile} {
-		src, err := os.ReadFile(path)
+		src, err := readFile(path)
 		if err == nil {
 			return path, src, nil
 		}

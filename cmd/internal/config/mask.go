@@ -17,8 +17,8 @@ func mask(src []byte) []byte {
 	section, key := "", noKey
 	for line := range bytes.Lines(shown) {
 		line = bytes.TrimRight(line, "\r\n")
-		if header := sectionHeader.FindSubmatch(line); header != nil {
-			section, key = string(header[1]), noKey
+		if bytes.HasPrefix(bytes.TrimSpace(line), []byte("[")) {
+			section, key = sectionOf(line), noKey
 			continue
 		}
 		value := line
@@ -35,9 +35,17 @@ func mask(src []byte) []byte {
 }
 
 var (
-	sectionHeader = regexp.MustCompile(`^\[([^\]]*)\]`)
-	urlPassword   = regexp.MustCompile(`://[^:@/\s]*:(\S*)@`)
+	sectionHeader = regexp.MustCompile(`^\[([^\]]*)\]\s*$`)
+	urlPassword   = regexp.MustCompile(`(?:://|lp:~?)[^:@/\s]*:([^/]*)@`)
 )
+
+// sectionOf returns the name in a header. What cannot be read as one begins a section of which nothing is public.
+func sectionOf(line []byte) string {
+	if header := sectionHeader.FindSubmatch(line); header != nil {
+		return string(header[1])
+	}
+	return "[]"
+}
 
 func isBlank(b byte) bool { return b == ' ' || b == '\t' }
 

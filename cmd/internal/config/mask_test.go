@@ -26,6 +26,15 @@ TOKEN: hush and tell
 forgotten delimiter
 [own]
 x = hush
+[branches]
+app = https://ann:pass word@host/x
+lib = lp:~ann:hush@x
+[environment
+TOKEN = hush
+[mojo]
+spec = /x
+ [environment]
+spec = hush
 `
 	want := `***** ******
 [DEFAULT]
@@ -46,6 +55,15 @@ TOKEN: **** *** ****
 ********* *********
 [own]
 x = ****
+[branches]
+app = https://ann:**** ****@host/x
+lib = lp:~ann:****@x
+[environment
+TOKEN = ****
+[mojo]
+spec = /x
+ [environment]
+spec = ****
 `
 	if diff := cmp.Diff(want, string(mask([]byte(src)))); diff != "" {
 		t.Errorf("mask (-want +got):\n%s", diff)
