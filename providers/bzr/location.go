@@ -209,7 +209,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 }
 
 // password matches what may be a password in a URL. It errs on the side of hiding too much.
-var password = regexp.MustCompile(`((?:://|lp:~?)[^:@/\s]*):[^/]*@`)
+var password = regexp.MustCompile(`((?:://|lp:~?)[^:@/\s]*):.*@`)
 
 // redact hides passwords in the URLs that text holds.
 func redact(text string) string {

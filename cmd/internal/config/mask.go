@@ -36,7 +36,7 @@ func mask(src []byte) []byte {
 
 var (
 	sectionHeader = regexp.MustCompile(`^\[([^\]]*)\]\s*$`)
-	urlPassword   = regexp.MustCompile(`(?:://|lp:~?)[^:@/\s]*:([^/]*)@`)
+	urlPassword   = regexp.MustCompile(`(?:://|lp:~?)[^:@/\s]*:(.*)@`)
 )
 
 // sectionOf returns the name in a header. What cannot be read as one begins a section of which nothing is public.
