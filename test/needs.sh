@@ -8,6 +8,7 @@ need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 need brz brz          # brings python3, which the tests run as well
 need python3 python3
 need ssh openssh-client
+[ -x /usr/sbin/sshd ] || need sshd openssh-server # tests log in to this host, over loopback
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then

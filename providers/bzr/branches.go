@@ -47,13 +47,46 @@ func (b branches) Read(ctx context.Context, want []resource.Wanted) []resource.R
 		}
 		askers[declared] = append(askers[declared], i)
 	}
-	forEach(len(distinct), b.parallelism, func(i int) {
-		found := b.look(ctx, distinct[i])
-		for _, asker := range askers[distinct[i]] {
+	b = branches{b.once()}
+	b.forEachBranch(distinct, func(declared branch) {
+		found := b.look(ctx, declared)
+		for _, asker := range askers[declared] {
 			readings[asker] = reading(want[asker], found)
 		}
 	})
 	return readings
+}
+
+// forEachBranch calls f for each branch. Each other host has a limit of its own, so that one that does not answer keeps nobody waiting but
+// the branches on it.
+func (b branches) forEachBranch(all []branch, f func(branch)) {
+	byHost := make(map[host][]branch) // local ones, and those for brz, under the zero host
+	for _, declared := range all {
+		h := declared.host()
+		byHost[h] = append(byHost[h], declared)
+	}
+	var wg sync.WaitGroup
+	for h, some := range byHost {
+		limit := b.perHost
+		if h == (host{}) {
+			limit = b.parallelism
+		}
+		wg.Go(func() { forEach(len(some), limit, func(i int) { f(some[i]) }) })
+	}
+	wg.Wait()
+}
+
+// host returns the host that is asked about the branch, if there is one that can be asked without brz.
+func (d branch) host() host {
+	at, err := parseLocation(d.Location)
+	if err != nil {
+		return host{}
+	}
+	u, ok := at.direct()
+	if !ok {
+		return host{}
+	}
+	return hostOf(u)
 }
 
 // Check says whether the location is one.

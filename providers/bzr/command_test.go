@@ -18,7 +18,7 @@ import (
 func mkfifo(name string) error { return syscall.Mkfifo(name, 0o666) }
 
 // serve offers the directory over bzr:// on loopback and returns the URL of its root.
-func serve(t *testing.T, dir string, options ...string) string {
+func serve(t testing.TB, dir string, options ...string) string {
 	t.Helper()
 	options = append([]string{"serve", "--listen", "127.0.0.1", "--port", "0", "--directory", dir}, options...)
 	cmd := exec.Command("brz", options...)
@@ -58,8 +58,8 @@ func TestRemoteBranches(t *testing.T) {
 	for location, failure := range map[string][2]string{
 		root + "/b;revno=9": {"Unknown revision", "/b has no revision 9."},
 		root + "/empty":     {"Empty branch", "has no commits"},
-		root + "/b/sub":     {"", `Not a branch: "` + root + `/b/sub/"`},
-		root + "/none":      {"", `cannot read the tip of ` + root + `/none: Not a branch`},
+		root + "/b/sub":     {"", "no branch at " + root + "/b/sub"},
+		root + "/none":      {"", "no branch at " + root + "/none"},
 	} {
 		checkFailure(t, read(t, p, wanted("app", location))[0], failure[0], failure[1])
 	}
@@ -143,8 +143,8 @@ func TestDeadlineEndsTheWholeGroup(t *testing.T) {
 		text, _ := os.ReadFile(held)
 		ended <- string(text)
 	}()
-	r := b.Read(t.Context(), []resource.Wanted{wanted("app", "bzr://h/b"), wanted("local", "/nonexistent")})
-	checkFailure(t, r[0], "", "cannot read the tip of bzr://h/b: no answer within 500ms")
+	r := b.Read(t.Context(), []resource.Wanted{wanted("app", "sftp://h/b"), wanted("local", "/nonexistent")})
+	checkFailure(t, r[0], "", "cannot read the tip of sftp://h/b: no answer within 500ms")
 	checkFailure(t, r[1], "", "no branch at /nonexistent")
 	if got := <-ended; got != "started\n" {
 		t.Errorf("got %q from the grandchild", got)
@@ -163,7 +163,7 @@ func TestWhatBrzSaysIsTamed(t *testing.T) {
 		`head -c 20000000 /dev/zero >&2; exit 0`: "b: cannot understand what brz says",
 		`echo "brz: ERROR: $(head -c 9000 /dev/zero | tr '\0' x)" >&2; exit 3`: "b: " + strings.Repeat("x", maxLine),
 	} {
-		r := stand(t, script, "1m").Read(t.Context(), []resource.Wanted{wanted("app", "http://h/b")})[0]
+		r := stand(t, script, "1m").Read(t.Context(), []resource.Wanted{wanted("app", "sftp://h/b")})[0]
 		checkFailure(t, r, "", want)
 		if strings.Contains(r.Err.Error(), "secret") || strings.Contains(r.Err.Error(), "\033") || len(r.Err.Error()) > 500 {
 			t.Errorf("%s: got error %q", script, r.Err)
@@ -174,9 +174,9 @@ func TestWhatBrzSaysIsTamed(t *testing.T) {
 func TestEachDistinctBranchIsAskedOnce(t *testing.T) {
 	log := t.TempDir() + "/log"
 	b := stand(t, `echo "$5" >> `+log+`; echo 7 id-of-$5`, "1m")
-	w := []resource.Wanted{wanted("a", "bzr://h/a"), wanted("b", "bzr://h/b"), wanted("c", "bzr://h/a"), wanted("d", "bzr://h/a")}
+	w := []resource.Wanted{wanted("a", "sftp://h/a"), wanted("b", "sftp://h/b"), wanted("c", "sftp://h/a"), wanted("d", "sftp://h/a")}
 	for i, r := range b.Read(t.Context(), w) {
-		want := "id-of-bzr://h/" + []string{"a", "b", "a", "a"}[i]
+		want := "id-of-sftp://h/" + []string{"a", "b", "a", "a"}[i]
 		if got := revision(t, r); got.ID != want || got.Revno != "7" {
 			t.Errorf("reading %d: got %s, want %s", i, got, want)
 		}
@@ -193,7 +193,7 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	local := newBranch(t, t.TempDir()+"/b", "2a", "1")
-	for _, r := range b.Read(ctx, []resource.Wanted{wanted("a", "bzr://h/a"), wanted("b", local)}) {
+	for _, r := range b.Read(ctx, []resource.Wanted{wanted("a", "sftp://h/a"), wanted("b", local)}) {
 		checkFailure(t, r, "", "context canceled")
 	}
 	if _, err := os.Stat(log); err == nil {

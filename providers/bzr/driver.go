@@ -1,11 +1,13 @@
 // Package bzr reads branches of Bazaar, and of Breezy after it: their tips, the revisions that pins name, and the log between two
-// revisions. It never writes. What lies on the local disk is read as files, a few microseconds a branch; everything else is asked of
-// brz, one process a branch.
+// revisions. It never writes. What lies on the local disk is read as files, a few microseconds a branch. Tips on other hosts cost a request
+// each, over connections that are shared: of the smart protocol (bzr://, bzr+ssh://) or of HTTP. Everything else is asked of brz, one process
+// a branch.
 package bzr
 
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -20,6 +22,8 @@ const (
 	defaultTimeout     = 30 * time.Second
 	defaultParallelism = 8
 	maxProcesses       = 4
+	smartConnections   = 8  // to one host
+	webConnections     = 16 // to one host
 )
 
 // Driver describes the provider "bzr" and its one resource type, bzr_branch.
@@ -41,7 +45,8 @@ func configSchema() resource.Schema {
 			"timeout": {Type: cty.String, Public: true,
 				Doc: `How long one look-up may take, such as "30s", which is the default.`},
 			"parallelism": {Type: cty.Number, Public: true,
-				Doc: "How many branches are read at a time, 8 by default; never more than 4 of them by a process."},
+				Doc: "How many branches are read at a time, 8 by default; never more than 4 of them by a process. " +
+					"Of each other host as many are read on top, 16 by default and at most."},
 		},
 	}
 }
@@ -82,10 +87,18 @@ func open(_ context.Context, config cty.Value) (providers.Provider, error) {
 	if s.Parallelism < 0 {
 		return nil, settingError("parallelism", "Invalid number", `The key "parallelism" must be a whole number from 1 on.`)
 	}
-	if s.Parallelism == 0 {
-		s.Parallelism = defaultParallelism
+	p := &provider{parallelism: s.Parallelism, timeout: timeout}
+	if p.parallelism == 0 {
+		p.parallelism = defaultParallelism
 	}
-	return &provider{parallelism: s.Parallelism, brz: newProgram(s.Command, timeout, min(s.Parallelism, maxProcesses))}, nil
+	p.brz = newProgram(s.Command, timeout, min(p.parallelism, maxProcesses))
+	p.smart = &pool{limit: min(p.parallelism, smartConnections), far: farAway, dial: dial}
+	p.perHost = webConnections
+	if s.Parallelism > 0 {
+		p.perHost = min(s.Parallelism, webConnections)
+	}
+	p.web = newWebClient(p.perHost)
+	return p, nil
 }
 
 func duration(text string) (time.Duration, error) {
@@ -106,11 +119,27 @@ func settingError(attr, summary, detail string) error {
 // provider is the opened driver. Its methods may be called at the same time.
 type provider struct {
 	parallelism int
+	perHost     int // how many look-ups there may be at a time of branches on one other host
+	timeout     time.Duration
 	brz         *program
+	smart       *pool
+	web         *http.Client
+	outages     *outages // of the Read under way
+}
+
+// once returns the provider for one Read, in which a host that has been given up stays so.
+func (p *provider) once() *provider {
+	one := *p
+	one.outages = &outages{}
+	return &one
 }
 
 // Resource returns the branches, the one type there is.
 func (p *provider) Resource(string) providers.Resource { return branches{p} }
 
-// Close removes the empty home directory that brz was given, if it ever ran.
-func (p *provider) Close() error { return p.brz.close() }
+// Close closes all connections, and removes the empty home directory that brz was given, if it ever ran.
+func (p *provider) Close() error {
+	p.smart.close()
+	p.web.CloseIdleConnections()
+	return p.brz.close()
+}

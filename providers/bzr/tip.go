@@ -40,7 +40,7 @@ func (p *provider) tip(ctx context.Context, at location) (resource.Revision, err
 	end, tip, err := readTip(at.unpinned())
 	if errors.Is(err, errUndecided) {
 		end.revno = at.revno
-		return p.askTip(ctx, end)
+		return p.remoteTip(ctx, end)
 	}
 	if err != nil {
 		return resource.Revision{}, err
@@ -145,7 +145,7 @@ func readTip(at location) (location, resource.Revision, error) {
 			return at, resource.Revision{}, err
 		}
 	}
-	return at, resource.Revision{}, fmt.Errorf("more than %d references, one behind the other", maxHops)
+	return at, resource.Revision{}, tooManyHops()
 }
 
 // branchFormat returns the directory that holds the branch's own files, and the name of their format.

@@ -1,0 +1,372 @@
+package bzr
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"launchpad.net/cdplan/providers"
+	"launchpad.net/cdplan/providers/resource"
+)
+
+const okHello = banner + "\x00\x00\x00\x02deoSs\x00\x00\x00\x09l2:ok1:2ee"
+
+// answerOf returns the message with the status and the bencoded arguments.
+func answerOf(status byte, args string) string {
+	return fmt.Sprintf("%s\x00\x00\x00\x02deo%cs%s%se", banner, status, []byte{0, 0, byte(len(args) >> 8), byte(len(args))}, args)
+}
+
+func freePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// awaitPort waits until somebody listens.
+func awaitPort(t testing.TB, port string) {
+	t.Helper()
+	for range 200 {
+		if c, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
+			_ = c.Close()
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("nobody listens on port %s", port)
+}
+
+// fake serves each connection with f and returns its bzr:// URL.
+func fake(t testing.TB, f func(c net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() {
+				defer func() { _ = c.Close() }()
+				f(c)
+			})
+		}
+	})
+	t.Cleanup(func() { _ = l.Close() })
+	return "bzr://" + l.Addr().String()
+}
+
+// request reads one request and returns its verb, or "" at the end.
+func request(r *bufio.Reader) string {
+	head := make([]byte, len(banner)+4+2+1)
+	if _, err := io.ReadFull(r, head); err != nil {
+		return ""
+	}
+	args, err := readSized(r, maxArguments)
+	if err != nil {
+		return ""
+	}
+	if end, err := r.ReadByte(); err != nil || end != 'e' {
+		return ""
+	}
+	list, err := parseArguments(args)
+	if err != nil {
+		return ""
+	}
+	return string(list[0].(bstring))
+}
+
+// answering greets as it should and says text to everything else.
+func answering(text string) func(net.Conn) {
+	return func(c net.Conn) {
+		for r := bufio.NewReader(c); ; {
+			switch request(r) {
+			case "":
+				return
+			case "hello":
+				_, _ = io.WriteString(c, okHello)
+			default:
+				_, _ = io.WriteString(c, text)
+				if text == "" {
+					return
+				}
+			}
+		}
+	}
+}
+
+func impatient(t testing.TB) providers.Provider {
+	return opened(t, map[string]cty.Value{"command": cty.StringVal("/nonexistent/brz"), "timeout": cty.StringVal("300ms")})
+}
+
+func TestHostileServers(t *testing.T) {
+	head := banner + "\x00\x00\x00\x02de"
+	for text, want := range map[string]string{
+		"HTTP/1.1 400 Bad Request\r\n\r\n":              "does not speak version 3",
+		banner + "\xff\xff\xff\xff":                     "announces 4294967295 bytes, more than the 65536",
+		head + "oSs\xff\xff\xff\xff":                    "announces 4294967295 bytes",
+		head + "oSs\x00\x00\x00\x02leb\xff\xff\xff\xff": "announces 4294967295 bytes, more than the 16777216",
+		head + "oSs\x00\x00\x00\x0499:x":                "a string is said to be 99 bytes",
+		head + "oSs\x00\x00\x00\x02lxe":                 "",
+		head + "oSe":                                    "message ends early",
+		head + "b\x00\x00\x00\x00":                      `a part 'b' where none can be`,
+		head + "oX":                                     "the status 'X'",
+		head + "oS":                                     "no answer within 300ms",
+		"":                                              "the server closed the connection",
+		answerOf('S', "l2:ok1:x2:ide"):                  "the branch is damaged",
+		answerOf('S', "l2:ok1:73:a be"):                 "the branch is damaged",
+		answerOf('S', "l2:oki7e2:ide"):                  "is not installed", // for brz to know
+		answerOf('E', "l13:UnknownMethod1:xe"):          "is not installed",
+		answerOf('E', "l5:error9:TypeError1:xe"):        "is not installed",
+		answerOf('E', "l8:nobranche"):                   "no branch at",
+		answerOf('E', "l5:error14:NotBranchErrore"):     "is not installed", // the second question gets the same answer
+	} {
+		root := fake(t, answering(text))
+		r := read(t, impatient(t), wanted("app", root+"/b"))[0]
+		checkFailure(t, r, "", want)
+	}
+}
+
+func TestServersThatNeverGreet(t *testing.T) {
+	reset := fake(t, func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) })
+	silent := fake(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	var want []resource.Wanted
+	for i := range 200 {
+		want = append(want, wanted("app", fmt.Sprintf("%s/%d", silent, i)), wanted("app", fmt.Sprintf("%s/%d", reset, i)))
+	}
+	local := newBranch(t, t.TempDir()+"/b", "2a", "1")
+	want = append(want, wanted("app", local), wanted("app", "bzr://127.0.0.1:"+freePort(t)+"/b"))
+	got := read(t, impatient(t), want...)
+	for i := range 200 {
+		if text := got[2*i].Err.Error(); !strings.Contains(text, "no answer within 300ms") && !strings.Contains(text, "given up") {
+			t.Errorf("got %q", text)
+		}
+		checkFailure(t, got[2*i+1], "", "cannot connect: ")
+	}
+	if revision(t, got[400]) != info(t, local) {
+		t.Errorf("got %#v", got[400])
+	}
+	checkFailure(t, got[401], "", "connection refused")
+}
+
+// counted is a server that knows how its connections are used.
+type counted struct {
+	connections, overlaps, asked atomic.Int64
+	each                         int // answers before a connection is closed; 0 is no limit
+}
+
+func (s *counted) serve(c net.Conn) {
+	s.connections.Add(1)
+	r := bufio.NewReader(c)
+	for n := 0; ; n++ {
+		verb := request(r)
+		if r.Buffered() > 0 {
+			s.overlaps.Add(1)
+		}
+		switch {
+		case verb == "" || s.each > 0 && n > s.each:
+			return
+		case verb == "hello":
+			_, _ = io.WriteString(c, okHello)
+		default:
+			s.asked.Add(1)
+			_, _ = io.WriteString(c, answerOf('S', "l2:ok1:72:ide"))
+		}
+	}
+}
+
+func TestConnections(t *testing.T) {
+	for name, test := range map[string]struct {
+		far         time.Duration
+		parallelism int64
+		each        int
+		least, most int64
+	}{
+		"near":   {math.MaxInt64, 16, 0, 1, 1},
+		"far":    {0, 16, 0, 1, smartConnections},
+		"closed": {math.MaxInt64, 1, 4, 25, 100},
+	} {
+		s := &counted{each: test.each}
+		root := fake(t, s.serve)
+		p := opened(t, map[string]cty.Value{"parallelism": cty.NumberIntVal(test.parallelism)})
+		p.(*provider).smart.far = test.far
+		var want []resource.Wanted
+		for i := range 100 {
+			want = append(want, wanted("app", fmt.Sprintf("%s/%d", root, i)))
+		}
+		for _, r := range read(t, p, want...) {
+			if got := revision(t, r); got.ID != "id" || got.Revno != "7" {
+				t.Errorf("%s: got %s", name, got)
+			}
+		}
+		if n := s.connections.Load(); n < test.least || n > test.most {
+			t.Errorf("%s: %d connections, want %d to %d", name, n, test.least, test.most)
+		}
+		if s.overlaps.Load() > 0 || s.asked.Load() != 100 {
+			t.Errorf("%s: %d requests, %d of them before the answer to the one before", name, s.asked.Load(), s.overlaps.Load())
+		}
+	}
+}
+
+func TestAllPlacesAreUsedFarAway(t *testing.T) {
+	var mu sync.Mutex
+	together := make(chan struct{})
+	waiting := 0
+	root := fake(t, func(c net.Conn) {
+		for r := bufio.NewReader(c); ; {
+			switch request(r) {
+			case "":
+				return
+			case "hello":
+				_, _ = io.WriteString(c, okHello)
+			default:
+				mu.Lock()
+				if waiting++; waiting == smartConnections {
+					close(together)
+				}
+				mu.Unlock()
+				<-together // nobody gets an answer before all connections are in use
+				_, _ = io.WriteString(c, answerOf('S', "l2:ok1:72:ide"))
+			}
+		}
+	})
+	p := withoutBrz(t)
+	p.(*provider).smart.far = 0
+	var want []resource.Wanted
+	for i := range smartConnections {
+		want = append(want, wanted("app", fmt.Sprintf("%s/%d", root, i)))
+	}
+	for _, r := range read(t, p, want...) {
+		revision(t, r)
+	}
+}
+
+func TestHostileWeb(t *testing.T) {
+	page := "<html>" + strings.Repeat("x", 2*maxSmall)
+	for name, test := range map[string]struct {
+		serve http.HandlerFunc
+		want  string
+	}{
+		"page":     {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, page) }, "is not installed"},
+		"long":     {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "1 "+page[6:]) }, "is not installed"},
+		"password": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, "is not installed"},
+		"trouble":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }, "the server answers 502 Bad Gateway"},
+		"away": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "file:///etc/passwd", http.StatusFound)
+		}, "cannot follow the redirection"},
+		"circle": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }, "more than 8 redirections"},
+		"stall":  {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "no answer within 300ms"},
+		"early":  {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "the server closed the connection"},
+	} {
+		web := httptest.NewServer(test.serve)
+		r := read(t, impatient(t), wanted("app", web.URL+"/b"))[0]
+		checkFailure(t, r, "", test.want)
+		if t.Failed() {
+			t.Log(name)
+		}
+		web.CloseClientConnections()
+		web.Close()
+	}
+}
+
+func TestCancelledCallLeavesNoConnection(t *testing.T) {
+	root := fake(t, answering(banner))
+	ctx, cancel := context.WithCancel(t.Context())
+	p := withoutBrz(t).(*provider)
+	u, _ := location{remote: root + "/b"}.direct()
+	s := p.smart.server(hostOf(u))
+	c, err := s.acquire(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := c.call(ctx, encodeRequest("x")); err != context.Canceled || !c.spent {
+		t.Errorf("got %v, spent %v", err, c.spent)
+	}
+	s.release(c)
+	if len(s.idle) != 0 || len(s.places)+s.open == 0 {
+		t.Errorf("the connection is kept")
+	}
+}
+
+func FuzzReply(f *testing.F) {
+	for _, seed := range []string{okHello, answerOf('E', "l5:errori-7ele1:xe"), banner, banner + "\x00\x00\x00\x02deoSs\x00\x00\x00\x02le" +
+		"b\x00\x00\x00\x01xoEs\x00\x00\x00\x02lee", banner + "\x00\x00\x00\x02deoSs\xff\xff\xff\xff"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := readReply(bufio.NewReader(strings.NewReader(text)))
+		if err == nil && (got.args == nil || len(got.body) > len(text)) {
+			t.Errorf("%q is taken for %+v", text, got)
+		}
+		_, _ = got.texts("ok", 3)
+		_ = got.failure()
+	})
+}
+
+func FuzzArguments(f *testing.F) {
+	for _, seed := range []string{"le", "l2:ok1:7e", "li-7eli0eee", "l01:xe", "li-0ee", "llllllllllllleeeeeeeeeeeee", "l99:xe", "lxe"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := parseArguments([]byte(text))
+		if err != nil {
+			return
+		}
+		if again := string(got.bencode(nil)); again != text {
+			t.Errorf("%q is understood as %q", text, again)
+		}
+		if twice, err := parseArguments(got.bencode(nil)); err != nil || !reflect.DeepEqual(got, twice) {
+			t.Errorf("%q: %v, %v", text, twice, err)
+		}
+	})
+}
+
+// copies makes n branches below dir with the files of origin, and returns their names.
+func copies(t testing.TB, origin, dir string, n int) []string {
+	t.Helper()
+	var names []string
+	for i := range n {
+		name := fmt.Sprintf("c%04d", i)
+		for _, file := range []string{"branch-format", "branch/format", "branch/last-revision", "branch/branch.conf", "branch/tags"} {
+			data, err := os.ReadFile(filepath.Join(origin, ".bzr", file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(dir, name, ".bzr", file), string(data))
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+func wantedAll(root string, names []string) []resource.Wanted {
+	var all []resource.Wanted
+	for _, name := range names {
+		all = append(all, wanted("app", root+name))
+	}
+	return all
+}

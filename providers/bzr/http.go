@@ -1,0 +1,160 @@
+package bzr
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+const (
+	formatFile = "/.bzr/branch/format"
+	smartFile  = "/.bzr/smart"
+)
+
+// newWebClient returns a client that keeps at most limit connections to a host.
+func newWebClient(limit int) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			MaxConnsPerHost:        limit,
+			MaxIdleConnsPerHost:    limit,
+			MaxResponseHeaderBytes: maxArguments,
+			DisableCompression:     true,
+			ForceAttemptHTTP2:      true,
+		},
+		CheckRedirect: checkRedirect,
+	}
+}
+
+// checkRedirect lets a server send us on in the same way or a safer one.
+func checkRedirect(next *http.Request, before []*http.Request) error {
+	if len(before) > maxHops {
+		return fmt.Errorf("more than %d redirections", maxHops)
+	}
+	if from := before[len(before)-1].URL.Scheme; from != next.URL.Scheme && next.URL.Scheme != "https" {
+		return fmt.Errorf("cannot follow the redirection from %s to %.20q", from, next.URL.Scheme)
+	}
+	return nil
+}
+
+// page is what a web server answers; its body only as far as it is of use.
+type page struct {
+	status int
+	body   []byte
+}
+
+func (a page) missing() bool { return a.status == http.StatusNotFound || a.status == http.StatusGone }
+
+// askWeb reads the branch's files from a web server.
+func (p *provider) askWeb(ctx context.Context, at location) (finding, error) {
+	root := strings.TrimRight(at.remote, "/")
+	found, err := p.get(ctx, root+"/.bzr/branch/last-revision")
+	if err != nil {
+		return finding{}, err
+	}
+	if found.missing() {
+		return p.whyMissing(ctx, at, root)
+	}
+	tip, err := parseLastRevision(found.body)
+	if err != nil || found.status != http.StatusOK {
+		return finding{}, errUndecided
+	}
+	return p.choose(at, tip)
+}
+
+// whyMissing says what is at the location instead of a branch whose tip can be read.
+func (p *provider) whyMissing(ctx context.Context, at location, root string) (finding, error) {
+	format, err := p.get(ctx, root+formatFile)
+	if err != nil {
+		return finding{}, err
+	}
+	if format.status == http.StatusOK && strings.HasPrefix(string(format.body), "Bazaar-NG Branch Reference Format 1\n") {
+		return p.webReference(ctx, root)
+	}
+	if !format.missing() {
+		return finding{}, errUndecided
+	}
+	return finding{}, p.otherTraces(ctx, at, root)
+}
+
+func (p *provider) webReference(ctx context.Context, root string) (finding, error) {
+	found, err := p.get(ctx, root+"/.bzr/branch/location")
+	if err == nil && (found.status != http.StatusOK || len(found.body) == 0) {
+		err = errUndecided
+	}
+	return finding{reference: string(found.body)}, err
+}
+
+// otherTraces returns errUndecided if there may be a branch that is not served as plain files: by a smart server, which has no files to
+// show, or as a repository of git.
+func (p *provider) otherTraces(ctx context.Context, at location, root string) error {
+	smart, err := p.fetch(ctx, http.MethodPost, root+smartFile, "hello\n")
+	if err != nil {
+		return err
+	}
+	git, err := p.get(ctx, root+"/info/refs?service=git-upload-pack")
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(string(smart.body), "ok\x01") || git.status == http.StatusOK {
+		return errUndecided
+	}
+	return fmt.Errorf("%w at %s", errAbsent, at)
+}
+
+func (p *provider) get(ctx context.Context, address string) (page, error) {
+	return p.fetch(ctx, http.MethodGet, address, "")
+}
+
+// fetch asks a web server. A server in trouble is an error, and one whose certificate only brz may have been told to trust is errUndecided.
+func (p *provider) fetch(ctx context.Context, method, address, body string) (page, error) {
+	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
+	if err != nil {
+		return page{}, errUndecided
+	}
+	request.Header.Set("User-Agent", "cdplan")
+	answer, err := p.web.Do(request)
+	if err != nil {
+		return page{}, webError(ctx, err)
+	}
+	defer func() { _ = answer.Body.Close() }() // it was only read
+	data, err := io.ReadAll(io.LimitReader(answer.Body, maxSmall+1))
+	switch {
+	case err != nil:
+		return page{}, webError(ctx, err)
+	case answer.StatusCode >= http.StatusInternalServerError:
+		return page{}, fmt.Errorf("the server answers %d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
+	case len(data) > maxSmall:
+		data = nil // no file that is wanted is as long
+	}
+	return page{answer.StatusCode, data}, nil
+}
+
+// webError returns err without the URL, which is said elsewhere.
+func webError(ctx context.Context, err error) error {
+	var untrusted *tls.CertificateVerificationError
+	var wrapped *url.Error
+	var dialling *net.OpError
+	switch {
+	case ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded):
+		<-ctx.Done() // a dialler may know a moment before
+		return context.Cause(ctx)
+	case errors.As(err, &untrusted):
+		return errUndecided
+	case errors.As(err, &wrapped):
+		err = wrapped.Err
+	}
+	if errors.As(err, &dialling) && dialling.Op == "dial" {
+		return &unreachable{err}
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return &broken{io.ErrUnexpectedEOF}
+	}
+	return err
+}
