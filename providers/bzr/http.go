@@ -142,8 +142,7 @@ func webError(ctx context.Context, err error) error {
 	var wrapped *url.Error
 	var dialling *net.OpError
 	switch {
-	case ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded):
-		<-ctx.Done() // a dialler may know a moment before
+	case late(ctx, err):
 		return context.Cause(ctx)
 	case errors.As(err, &untrusted):
 		return errUndecided

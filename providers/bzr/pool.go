@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -237,13 +238,18 @@ func (s *server) add(ctx context.Context) (*conn, error) {
 
 // notReached returns why there is no connection. A dialler has no deadline but that of ctx.
 func notReached(ctx context.Context, err error) error {
-	if errors.Is(err, context.DeadlineExceeded) { // a dialler may know a moment before ctx does
-		<-ctx.Done()
-	}
-	if ctx.Err() != nil {
+	if late(ctx, err) {
 		return context.Cause(ctx)
 	}
 	return &unreachable{err}
+}
+
+// late says that err came of the end of ctx, for which it waits: a dialler may know of the deadline a moment before.
+func late(ctx context.Context, err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+		<-ctx.Done()
+	}
+	return ctx.Err() != nil
 }
 
 // greet has the server answer twice on its first connection, and once on others. The quicker answer tells how far away it is; to the first
