@@ -16,7 +16,7 @@ build:
 	$(GO) build -trimpath -o bin/ ./cmd/cdplan ./examples/stand-in/...
 
 demo: build
-	@test/needs.sh
+	@test/needs.sh brz
 	@examples/quickstart/demo.sh
 
 test:

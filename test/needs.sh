@@ -1,14 +1,17 @@
 #!/bin/sh
-# Installs the Debian packages that the tests and the demo need and this machine lacks. It says what it runs, and asks for root only if it
-# must.
+# Installs the Debian packages of the programs named, or of all that the tests need, where this machine lacks them. It says what it runs, and
+# asks for root only if it must.
 set -eu
 
 missing=
-need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
-need brz brz          # brings python3, which the tests run as well
-need python3 python3
-need ssh openssh-client
-[ -x /usr/sbin/sshd ] || need sshd openssh-server # tests log in to this host, over loopback
+for program in ${*:-brz python3 ssh sshd}; do
+	case $program in
+	ssh) package=openssh-client ;;
+	sshd) package=openssh-server ;; # the tests log in to this host, over loopback
+	*) package=$program ;;
+	esac
+	PATH=$PATH:/usr/sbin command -v "$program" >/dev/null 2>&1 || missing="$missing $package"
+done
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then
@@ -29,5 +32,6 @@ run() {
 }
 # shellcheck disable=SC2086 # the list is meant to be split
 run $as_root apt-get update -q >&2
+# RUNLEVEL keeps daemons that are installed from being started.
 # shellcheck disable=SC2086
-run $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >&2
+run $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends $missing >&2
