@@ -50,10 +50,8 @@ func (p *provider) Apply(ctx context.Context, step resource.Step, events func(re
 	if err := errors.Join(group.Wait(), errors.Join(failed...)); err != nil {
 		return step.Want, err
 	}
-	for _, ok := range written {
-		if ok || step.Fill {
-			return readStamp(p.prefix, items[p.prefix+"service"], items)
-		}
+	if step.Fill || slices.Contains(written, true) {
+		return readStamp(p.prefix, items[p.prefix+"service"], items)
 	}
 	return step.Want, errors.New("every server of the service was deleted before it could be stamped")
 }

@@ -342,3 +342,24 @@ func TestLinesAreWhatIsStamped(t *testing.T) {
 	}
 	w.carries(id, metadata(lines...))
 }
+
+// A record tells of the deploy that the other servers tell of, leaves those alone, and has nothing to do where none lacks it.
+func TestFill(t *testing.T) {
+	w := newWorld(t, novatest.Options{})
+	first := w.add("api-0")
+	if err := w.apply("api-*"); err != nil {
+		t.Fatal(err)
+	}
+	added := w.add("api-1")
+	step := stampStep("api", "api-*", both)
+	step.Fill, step.Run, step.At = true, "r2", began.Add(time.Hour)
+	for _, posts := range []int{1, 0} {
+		w.ResetRequests()
+		if _, err := w.p.Apply(t.Context(), step, func(resource.Event) {}); err != nil {
+			t.Fatal(err)
+		}
+		w.writes(posts, 0)
+		w.carries(first, stamped())
+		w.carries(added, stamped())
+	}
+}
