@@ -101,12 +101,11 @@ func TestLockWaitEnds(t *testing.T) {
 	mustClose(t, lock)
 }
 
-// TestLockInherited: a child that inherited the lock keeps it after its parent has died.
-func TestLockInherited(t *testing.T) {
-	dir := state.Dir(t.TempDir())
-	lock := mustLock(t, dir, "api")
+// startChild starts a process that inherits the files, and returns what ends it and waits for its end.
+func startChild(t *testing.T, files ...*os.File) (end func()) {
+	t.Helper()
 	child := exec.Command("cat")
-	child.ExtraFiles = []*os.File{lock.File()}
+	child.ExtraFiles = files
 	stdin, err := child.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -114,15 +113,26 @@ func TestLockInherited(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
+	return func() {
+		t.Helper()
+		if err := errors.Join(stdin.Close(), child.Wait()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestLockInherited: a child that inherited the lock keeps it after its parent has died.
+func TestLockInherited(t *testing.T) {
+	dir := state.Dir(t.TempDir())
+	lock := mustLock(t, dir, "api")
+	end := startChild(t, lock.File())
 	if err := lock.File().Close(); err != nil { // as the kernel does for one that dies
 		t.Fatal(err)
 	}
 	if busy := mustBeBusy(t, dir); busy.Owner.PID != owner.PID {
 		t.Errorf("owner %+v", busy.Owner)
 	}
-	if err := errors.Join(stdin.Close(), child.Wait()); err != nil {
-		t.Fatal(err)
-	}
+	end()
 	mustClose(t, mustLock(t, dir, "api"))
 }
 
@@ -130,39 +140,20 @@ func TestLockInherited(t *testing.T) {
 func TestLockClosed(t *testing.T) {
 	dir := state.Dir(t.TempDir())
 	lock := mustLock(t, dir, "api")
-	child := exec.Command("cat")
-	child.ExtraFiles = []*os.File{lock.File()}
-	stdin, err := child.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
+	end := startChild(t, lock.File())
 	mustClose(t, lock)
 	mustClose(t, mustLock(t, dir, "api"))
-	if err := errors.Join(stdin.Close(), child.Wait()); err != nil {
-		t.Fatal(err)
-	}
+	end()
 }
 
 // TestLockNotInherited: a child that was not given the lock does not keep it.
 func TestLockNotInherited(t *testing.T) {
 	dir := state.Dir(t.TempDir())
 	lock := mustLock(t, dir, "api")
-	child := exec.Command("cat")
-	stdin, err := child.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
+	end := startChild(t)
 	mustClose(t, lock)
 	mustClose(t, mustLock(t, dir, "api"))
-	if err := errors.Join(stdin.Close(), child.Wait()); err != nil {
-		t.Fatal(err)
-	}
+	end()
 }
 
 // TestGarbageInTheLockFile: what stands in the file decides nothing.
