@@ -14,7 +14,7 @@ import (
 )
 
 func toChange(change resource.Change) Change {
-	return Change{Label: label(change.Path), From: revision(change.From), To: revision(change.To)}
+	return Change{Label: label(change.Path), From: resource.RevisionOf(change.From), To: resource.RevisionOf(change.To)}
 }
 
 // label returns the last step of the path: the key of a map, or else the attribute itself.
@@ -28,25 +28,17 @@ func label(path cty.Path) string {
 	return ""
 }
 
-func revision(v cty.Value) resource.Revision {
-	if v == cty.NilVal || v.IsNull() || !v.Type().Equals(resource.RevisionType) {
-		return resource.Revision{}
-	}
-	return resource.Revision{Revno: v.GetAttr("revno").AsString(), ID: v.GetAttr("id").AsString()}
-}
-
 // compareChanges puts the config branch first, then orders by label.
 func compareChanges(a, b Change) int {
-	return cmp.Or(
-		-cmp.Compare(boolInt(a.Label == ConfigLabel), boolInt(b.Label == ConfigLabel)),
-		cmp.Compare(a.Label, b.Label))
-}
-
-func boolInt(b bool) int {
-	if b {
+	switch {
+	case a.Label == b.Label:
+		return 0
+	case a.Label == ConfigLabel:
+		return -1
+	case b.Label == ConfigLabel:
 		return 1
 	}
-	return 0
+	return cmp.Compare(a.Label, b.Label)
 }
 
 // The scheme of the fingerprint. It changes when the same situation would lead to other actions than before.

@@ -139,10 +139,7 @@ func reading(w resource.Wanted, found answer) resource.Reading {
 		return resource.Reading{Addr: w.Addr, Err: found.err}
 	}
 	attrs := w.Config.AsValueMap()
-	attrs["revision"] = cty.ObjectVal(map[string]cty.Value{
-		"revno": cty.StringVal(found.revision.Revno),
-		"id":    cty.StringVal(found.revision.ID),
-	})
+	attrs["revision"] = found.revision.Value()
 	return resource.Reading{Addr: w.Addr, Object: cty.ObjectVal(attrs)}
 }
 

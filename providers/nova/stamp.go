@@ -95,7 +95,7 @@ func stampObject(prefix string, metadata map[string]string, revisions map[string
 	if len(revisions) > 0 {
 		elements := make(map[string]cty.Value, len(revisions))
 		for label, revision := range revisions {
-			elements[label] = cty.ObjectVal(map[string]cty.Value{"revno": cty.StringVal(revision.Revno), "id": cty.StringVal(revision.ID)})
+			elements[label] = revision.Value()
 		}
 		values = cty.MapVal(elements)
 	}

@@ -117,7 +117,7 @@ func (c Copy) Stamp() (Stamp, bool) {
 	}
 	stamp := Stamp{Revisions: map[string]Revision{}, Hash: text("hash"), At: text("at"), Run: text("run")}
 	for label, v := range elements(attribute(c.Object, Revisions)) {
-		stamp.Revisions[label] = Revision{Revno: v.GetAttr("revno").AsString(), ID: v.GetAttr("id").AsString()}
+		stamp.Revisions[label] = RevisionOf(v)
 	}
 	return stamp, true
 }

@@ -25,6 +25,19 @@ func (r Revision) String() string {
 	return r.Revno + " " + r.ID
 }
 
+// Value returns r as a value of RevisionType.
+func (r Revision) Value() cty.Value {
+	return cty.ObjectVal(map[string]cty.Value{"revno": cty.StringVal(r.Revno), "id": cty.StringVal(r.ID)})
+}
+
+// RevisionOf returns the revision that a value of RevisionType holds; the zero Revision for cty.NilVal, a null and any other type.
+func RevisionOf(v cty.Value) Revision {
+	if v == cty.NilVal || v.IsNull() || !v.Type().Equals(RevisionType) {
+		return Revision{}
+	}
+	return Revision{Revno: v.GetAttr("revno").AsString(), ID: v.GetAttr("id").AsString()}
+}
+
 // Hash returns the one hash of a set of revisions by label: "v1:" and the hex SHA-256 of the lines "LABEL ID\n", sorted bytewise. Printing
 // those lines through "sort | sha256sum" in the C locale gives the same digits.
 func Hash(revisions map[string]Revision) string {

@@ -79,10 +79,8 @@ func (o applyOptions) follow(ctx context.Context, fleet *opened, p *plan.Plan) e
 	if !slices.ContainsFunc(p.Decisions, func(d plan.Decision) bool { return d.Verdict.Acts() }) {
 		return planCode(p, o.detailed)
 	}
-	if !o.auto {
-		if !o.ask(ctx) {
-			return nil
-		}
+	if !o.auto && !o.ask(ctx) {
+		return nil
 	}
 	dir, err := fleet.stateDir()
 	if err != nil {
