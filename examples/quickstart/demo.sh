@@ -55,7 +55,7 @@ start_cloud() {
 	nova -clouds "$demo/clouds.yaml" -ready "$demo/nova.url" -state "$demo/nova.json" -boot 200ms >"$demo/nova.log" 2>&1 &
 	cloud=$!
 	echo "$cloud" >"$demo/nova.pid"
-	[ -z "${DEMO_ONCE:-}" ] || trap 'kill "$cloud"; rm -r "$demo"' EXIT
+	[ -z "${DEMO_ONCE:-}" ] || trap 'kill "$cloud"; wait "$cloud" || :; rm -r "$demo"' EXIT # it saves its state before it ends
 	while [ ! -s "$demo/nova.url" ]; do
 		kill -0 "$cloud" || { cat "$demo/nova.log" >&2; exit 1; }
 		sleep 0.1
@@ -112,5 +112,5 @@ The fleet is in $demo. To look around in this shell:
     OS_CLIENT_CONFIG_FILE=$OS_CLIENT_CONFIG_FILE OS_CLOUD=$OS_CLOUD BRZ_EMAIL='$BRZ_EMAIL'
 
 Change a config.ini, commit it, and run: cdplan plan, cdplan apply, cdplan list.
-When you are done: kill \$(cat $demo/nova.pid) && rm -r $demo
+When you are done: kill \$(cat $demo/nova.pid) && sleep 1 && rm -r $demo
 END
