@@ -23,6 +23,9 @@ type Reading struct {
 	// Err says that the resource could not be read: "cannot tell", never "gone" and never "changed". An *AttrError says that it is
 	// the declaration that has to be mended.
 	Err error
+
+	// Fallback says why a slower way than the usual one had to be taken, such as a process for this resource alone. It is empty for nearly all.
+	Fallback string
 }
 
 // ErrMoved is the Err of a Reading whose question rests on what is no longer so: the caller has read a file that was committed anew since.
@@ -79,21 +82,55 @@ type Span struct {
 	To     Revision
 }
 
-// History answers a Span.
+// History answers a Span. What a History cannot tell is nil or zero in it.
 type History struct {
-	Addr      Addr
-	Commits   []Commit // newest first
-	Rewritten bool     // From is not an ancestor of To: what was deployed is not in the history of what is wanted; Commits is empty
-	Back      bool     // To is an ancestor of From, which is still in the branch: a pin was moved back; Commits is empty
-	Err       error    // the history could not be read; the plan stands without it
+	Addr    Addr
+	Commits []Commit // on the main line of To and not in From, newest first
+	More    int      // commits older than those, which were only counted
+
+	// Rewritten says that From is not in the history of the branch any more: what was deployed is lost. Lost then names the commits of From's
+	// main line that To has not, newest first, the first of them From. Where the branch does not hold it any longer, its revision is all there is.
+	Rewritten bool
+	Lost      []Commit
+	LostMore  int // lost commits older than those, which were only counted
+
+	Back  bool   // To has not got From although the branch has: a pin was moved back, or aside
+	Files *Files // what differs between From and To
+
+	// FileFrom and FileTo are the text of the branch's own file, if its declaration names one, at both ends; nil where it is not there. They
+	// may hold secrets.
+	FileFrom, FileTo []byte
+
+	Err      error  // the history could not be read; the plan stands without it
+	Fallback string // as in a Reading
 }
 
 // Commit is one revision of a branch, as its log tells it. Its texts come from outside and may hold anything.
 type Commit struct {
 	Revision
-	Author  string    // the name alone, without an address
+	Author  string    // the names alone, without addresses, with commas between them
 	Date    time.Time // UTC
 	Subject string    // first line of the message
+	Merged  *Merged   // what it brought in; nil for a commit that merges nothing
+	Bugs    []string  // what it fixes: URLs, as bzr commit --fixes keeps them
+}
+
+// Merged is what a merge brought to the main line.
+type Merged struct {
+	Revisions int      // how many
+	Authors   []string // of these, each once, sorted
+}
+
+// Files are the files that differ between two revisions. Directories do not count.
+type Files struct {
+	Count int
+	Areas []Area // most files first, then by name
+}
+
+// Area is a directory at the top of a branch with all that is below it, or, under the name ".", the files at the top itself.
+type Area struct {
+	Name  string
+	Files int
 }
 
 // Stamp is what a copy of a Record tells, in plain values.
