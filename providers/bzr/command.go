@@ -125,6 +125,22 @@ func (p *program) run(ctx context.Context, at location, args ...string) ([]byte,
 	return runGroup(ctx, env, path, append(globalOptions(at), args...))
 }
 
+// thisHost is served by a brz of our own, for what the files of a local branch do not tell.
+var thisHost = host{scheme: "file"}
+
+// serve starts a brz that serves all branches of this host to us, read-only. It ends when it is closed, or when we do.
+func (p *program) serve(ctx context.Context) (link, error) {
+	path, err := p.find()
+	if err != nil {
+		return nil, err
+	}
+	env, err := p.environ(location{})
+	if err != nil {
+		return nil, err
+	}
+	return startChild(ctx, env, path, append(globalOptions(location{}), "serve", "--inet", "--directory=/"))
+}
+
 // globalOptions are the options before the command. Names on Launchpad are the business of a plugin.
 func globalOptions(at location) []string {
 	if at.launchpad() {

@@ -92,7 +92,7 @@ func open(_ context.Context, config cty.Value) (providers.Provider, error) {
 		p.parallelism = defaultParallelism
 	}
 	p.brz = newProgram(s.Command, timeout, min(p.parallelism, maxProcesses))
-	p.smart = &pool{limit: min(p.parallelism, smartConnections), far: farAway, dial: dial}
+	p.smart = &pool{limit: min(p.parallelism, smartConnections), far: farAway, dial: p.dial}
 	p.perHost = webConnections
 	if s.Parallelism > 0 {
 		p.perHost = min(s.Parallelism, webConnections)

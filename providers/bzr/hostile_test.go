@@ -79,8 +79,8 @@ func fake(t testing.TB, f func(c net.Conn)) string {
 	return "bzr://" + l.Addr().String()
 }
 
-// request reads one request and returns its verb, or "" at the end.
-func request(r *bufio.Reader) string {
+// readVerb reads one request and returns its verb, or "" at the end.
+func readVerb(r *bufio.Reader) string {
 	head := make([]byte, len(banner)+4+2+1)
 	if _, err := io.ReadFull(r, head); err != nil {
 		return ""
@@ -103,7 +103,7 @@ func request(r *bufio.Reader) string {
 func answering(text string) func(net.Conn) {
 	return func(c net.Conn) {
 		for r := bufio.NewReader(c); ; {
-			switch request(r) {
+			switch readVerb(r) {
 			case "":
 				return
 			case "hello":
@@ -189,7 +189,7 @@ func (s *counted) serve(c net.Conn) {
 	s.connections.Add(1)
 	r := bufio.NewReader(c)
 	for n := 0; ; n++ {
-		verb := request(r)
+		verb := readVerb(r)
 		if r.Buffered() > 0 {
 			s.overlaps.Add(1)
 		}
@@ -244,7 +244,7 @@ func TestAllPlacesAreUsedFarAway(t *testing.T) {
 	waiting := 0
 	root := fake(t, func(c net.Conn) {
 		for r := bufio.NewReader(c); ; {
-			switch request(r) {
+			switch readVerb(r) {
 			case "":
 				return
 			case "hello":
@@ -310,7 +310,7 @@ func TestCancelledCallLeavesNoConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	if _, err := c.call(ctx, encodeRequest("x")); err != context.Canceled || !c.spent {
+	if _, err := c.call(ctx, request{verb: "x"}.encode("")); err != context.Canceled || !c.spent {
 		t.Errorf("got %v, spent %v", err, c.spent)
 	}
 	s.release(c)

@@ -1,6 +1,7 @@
 package bzr
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -94,7 +95,7 @@ func (p *provider) webReference(ctx context.Context, root string) (finding, erro
 // otherTraces returns errUndecided if there may be a branch that is not served as plain files: by a smart server, which has no files to
 // show, or as a repository of git.
 func (p *provider) otherTraces(ctx context.Context, at location, root string) error {
-	smart, err := p.fetch(ctx, http.MethodPost, root+smartFile, "hello\n")
+	smart, err := p.fetch(ctx, http.MethodPost, root+smartFile, []byte("hello\n"), maxSmall)
 	if err != nil {
 		return err
 	}
@@ -109,12 +110,12 @@ func (p *provider) otherTraces(ctx context.Context, at location, root string) er
 }
 
 func (p *provider) get(ctx context.Context, address string) (page, error) {
-	return p.fetch(ctx, http.MethodGet, address, "")
+	return p.fetch(ctx, http.MethodGet, address, nil, maxSmall)
 }
 
-// fetch asks a web server. A server in trouble is an error, and one whose certificate only brz may have been told to trust is errUndecided.
-func (p *provider) fetch(ctx context.Context, method, address, body string) (page, error) {
-	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
+// fetch asks a web server. A body longer than limit is none. A server in trouble is an error, and one whose certificate only brz may have been told to trust is errUndecided.
+func (p *provider) fetch(ctx context.Context, method, address string, body []byte, limit int) (page, error) {
+	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return page{}, errUndecided
 	}
@@ -124,13 +125,13 @@ func (p *provider) fetch(ctx context.Context, method, address, body string) (pag
 		return page{}, webError(ctx, err)
 	}
 	defer func() { _ = answer.Body.Close() }() // it was only read
-	data, err := io.ReadAll(io.LimitReader(answer.Body, maxSmall+1))
+	data, err := io.ReadAll(io.LimitReader(answer.Body, int64(limit)+1))
 	switch {
 	case err != nil:
 		return page{}, webError(ctx, err)
 	case answer.StatusCode >= http.StatusInternalServerError:
 		return page{}, fmt.Errorf("the server answers %d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
-	case len(data) > maxSmall:
+	case len(data) > limit:
 		data = nil // no file that is wanted is as long
 	}
 	return page{answer.StatusCode, data}, nil

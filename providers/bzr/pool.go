@@ -58,9 +58,9 @@ type conn struct {
 func newConn(l link) *conn { return &conn{link: l, r: bufio.NewReader(l)} }
 
 // call asks and waits for the answer until ctx is done. After an error, and after an answer with something behind it, the connection is spent.
-func (c *conn) call(ctx context.Context, request []byte) (reply, error) {
+func (c *conn) call(ctx context.Context, message []byte) (reply, error) {
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) }) // fails only if the link is closed
-	answer, err := c.exchange(request)
+	answer, err := c.exchange(message)
 	undisturbed := stop()
 	c.spent = err != nil || !undisturbed || c.r.Buffered() > 0
 	if err != nil && ctx.Err() != nil {
@@ -69,8 +69,8 @@ func (c *conn) call(ctx context.Context, request []byte) (reply, error) {
 	return answer, err
 }
 
-func (c *conn) exchange(request []byte) (reply, error) {
-	if _, err := c.Write(request); err != nil {
+func (c *conn) exchange(message []byte) (reply, error) {
+	if _, err := c.Write(message); err != nil {
 		return reply{}, &broken{err}
 	}
 	answer, err := readReply(c.r)
@@ -130,24 +130,24 @@ type server struct {
 	measured bool // the round trip is known, and all places have been given out
 }
 
-// call asks the server. A connection that breaks is replaced once, for a question can be put again.
-func (s *server) call(ctx context.Context, verb string, args ...value) (reply, error) {
-	request := encodeRequest(verb, args...)
-	answer, err := s.try(ctx, request)
+// call implements caller. A connection that breaks is replaced once, for a question can be put again.
+func (s *server) call(ctx context.Context, q request) (reply, error) {
+	message := q.encode(q.dir)
+	answer, err := s.try(ctx, message)
 	var b *broken
 	if errors.As(err, &b) {
 		s.dropIdle() // they are as old
-		answer, err = s.try(ctx, request)
+		answer, err = s.try(ctx, message)
 	}
 	return answer, err
 }
 
-func (s *server) try(ctx context.Context, request []byte) (reply, error) {
+func (s *server) try(ctx context.Context, message []byte) (reply, error) {
 	c, err := s.acquire(ctx)
 	if err != nil {
 		return reply{}, err
 	}
-	answer, err := c.call(ctx, request)
+	answer, err := c.call(ctx, message)
 	s.release(c)
 	return answer, err
 }
@@ -274,7 +274,7 @@ func (s *server) greet(ctx context.Context, c *conn) error {
 // roundTrip asks for what costs the server nothing.
 func roundTrip(ctx context.Context, c *conn) (time.Duration, error) {
 	asked := time.Now()
-	_, err := c.call(ctx, encodeRequest("hello"))
+	_, err := c.call(ctx, hello())
 	if err == nil && c.spent {
 		err = malformedf("it says more than it was asked")
 	}
@@ -296,12 +296,14 @@ func dialTCP(ctx context.Context, h host) (link, error) {
 }
 
 // dial connects as the scheme of h says.
-func dial(ctx context.Context, h host) (link, error) {
+func (p *provider) dial(ctx context.Context, h host) (link, error) {
 	switch h.scheme {
 	case "bzr":
 		return dialTCP(ctx, h)
 	case "bzr+ssh":
 		return dialSSH(ctx, h)
+	case thisHost.scheme:
+		return p.brz.serve(ctx)
 	}
 	return nil, fmt.Errorf("unknown scheme %q", h.scheme)
 }

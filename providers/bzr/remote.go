@@ -76,7 +76,7 @@ func (p *provider) askURL(ctx context.Context, at location, u *url.URL) (finding
 	if u.Scheme == "http" || u.Scheme == "https" {
 		return p.askWeb(ctx, at)
 	}
-	return p.askSmart(ctx, p.smart.server(hostOf(u)), at, u.Path)
+	return p.askSmart(ctx, smart{p.smart.server(hostOf(u))}, at, u.Path)
 }
 
 // choose returns the revision that is wanted if the tip is it, and errUndecided if a pin names another.

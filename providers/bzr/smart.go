@@ -11,8 +11,11 @@ import (
 	"launchpad.net/cdplan/providers/resource"
 )
 
+// smart asks a smart server about branches. It names each by its directory among what is served.
+type smart struct{ caller }
+
 // askSmart asks a smart server about the branch in the directory dir of what it serves.
-func (p *provider) askSmart(ctx context.Context, s *server, at location, dir string) (finding, error) {
+func (p *provider) askSmart(ctx context.Context, s smart, at location, dir string) (finding, error) {
 	tip, err := s.tip(ctx, dir)
 	if errors.Is(err, errAbsent) {
 		return s.reference(ctx, at, dir)
@@ -56,8 +59,8 @@ func (r reply) failure() string {
 
 // tip returns the newest revision of the branch in dir. The id of an empty branch's is "null:". If there is no branch, or a reference, the
 // error is errAbsent.
-func (s *server) tip(ctx context.Context, dir string) (resource.Revision, error) {
-	answer, err := s.call(ctx, "Branch.last_revision_info", bstring(dir))
+func (s smart) tip(ctx context.Context, dir string) (resource.Revision, error) {
+	answer, err := s.call(ctx, request{verb: "Branch.last_revision_info", dir: dir})
 	if err != nil {
 		return resource.Revision{}, err
 	}
@@ -72,8 +75,8 @@ func (s *server) tip(ctx context.Context, dir string) (resource.Revision, error)
 }
 
 // reference returns where the reference in dir leads, or that there is nothing.
-func (s *server) reference(ctx context.Context, at location, dir string) (finding, error) {
-	answer, err := s.call(ctx, "BzrDir.open_branchV3", bstring(dir))
+func (s smart) reference(ctx context.Context, at location, dir string) (finding, error) {
+	answer, err := s.call(ctx, request{verb: "BzrDir.open_branchV3", dir: dir})
 	switch {
 	case err != nil:
 		return finding{}, err
@@ -93,7 +96,7 @@ func (s *server) reference(ctx context.Context, at location, dir string) (findin
 }
 
 // pinned returns the revision that a pin names on the main line of the branch, whose tip is known. Dotted numbers are left to brz.
-func (s *server) pinned(ctx context.Context, at location, dir string, tip resource.Revision) (finding, error) {
+func (s smart) pinned(ctx context.Context, at location, dir string, tip resource.Revision) (finding, error) {
 	revno, err := strconv.ParseInt(at.revno, 10, 64)
 	newest, errNewest := strconv.ParseInt(tip.Revno, 10, 64)
 	if err != nil || errNewest != nil {
@@ -106,7 +109,8 @@ func (s *server) pinned(ctx context.Context, at location, dir string, tip resour
 	if err != nil {
 		return finding{}, err
 	}
-	answer, err := s.call(ctx, "Repository.get_rev_id_for_revno", bstring(repository), bint(revno), blist{bint(newest), bstring(tip.ID)})
+	answer, err := s.call(ctx, request{verb: "Repository.get_rev_id_for_revno", dir: repository,
+		args: []value{bint(revno), blist{bint(newest), bstring(tip.ID)}}})
 	if err != nil {
 		return finding{}, err
 	}
@@ -118,8 +122,8 @@ func (s *server) pinned(ctx context.Context, at location, dir string, tip resour
 }
 
 // repository returns the directory that holds the revisions of the branch in dir.
-func (s *server) repository(ctx context.Context, dir string) (string, error) {
-	answer, err := s.call(ctx, "BzrDir.find_repositoryV3", bstring(dir))
+func (s smart) repository(ctx context.Context, dir string) (string, error) {
+	answer, err := s.call(ctx, request{verb: "BzrDir.find_repositoryV3", dir: dir})
 	if err != nil {
 		return "", err
 	}

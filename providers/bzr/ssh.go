@@ -2,9 +2,7 @@ package bzr
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -12,8 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 )
 
@@ -23,17 +19,7 @@ const launchpadDomain = "launchpad.net"
 // sshWord is what may stand for a user or a host on ssh's command line. From there they may get into commands of the user's ssh_config.
 var sshWord = regexp.MustCompile(`^[A-Za-z0-9_:][A-Za-z0-9_:.%+~-]*$`)
 
-// sshLink is a smart server at the other end of ssh.
-type sshLink struct {
-	in, out *os.File
-	cmd     *exec.Cmd
-	stderr  *tail
-	kill    context.CancelFunc
-	wait    func() error // of the process; may be called again
-}
-
-// dialSSH starts ssh in a session of its own, without a terminal that could be asked for a password. The process is killed with all that it
-// started when the link is closed. Without an ssh there is errUndecided, for brz knows others.
+// dialSSH has a host's smart server speak to us through ssh. Without an ssh there is errUndecided, for brz knows others.
 func dialSSH(ctx context.Context, h host) (link, error) {
 	path, err := exec.LookPath("ssh")
 	if err != nil {
@@ -42,14 +28,8 @@ func dialSSH(ctx context.Context, h host) (link, error) {
 	if h.user != "" && !sshWord.MatchString(h.user) || !sshWord.MatchString(h.name) {
 		return nil, fmt.Errorf("ssh cannot be given the host %q and the user %q", h.name, h.user)
 	}
-	life, kill := context.WithCancel(context.WithoutCancel(ctx))
-	l := &sshLink{cmd: exec.CommandContext(life, path, sshArguments(h, patience(ctx))...), stderr: &tail{limit: maxErrors}, kill: kill}
-	l.wait = sync.OnceValue(l.cmd.Wait)
-	if err := l.start(); err != nil {
-		kill()
-		return nil, fmt.Errorf("cannot run ssh: %w", err)
-	}
-	return l, nil
+	env := append(slices.DeleteFunc(os.Environ(), unwanted), "SSH_ASKPASS_REQUIRE=never")
+	return startChild(ctx, env, path, sshArguments(h, patience(ctx)))
 }
 
 // patience returns the whole seconds that are left until the deadline of ctx, at least one.
@@ -84,67 +64,4 @@ func remoteCommand(name string) string {
 		command = "bzr"
 	}
 	return command + " serve --inet --directory=/"
-}
-
-func (l *sshLink) start() error {
-	theirIn, ours, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	mine, theirOut, err := os.Pipe()
-	if err != nil {
-		return errors.Join(err, theirIn.Close(), ours.Close())
-	}
-	l.in, l.out = ours, mine
-	cmd := l.cmd
-	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = "/", theirIn, theirOut, l.stderr
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), unwanted), "SSH_ASKPASS_REQUIRE=never")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = drain
-	err = cmd.Start()
-	if err = errors.Join(err, theirIn.Close(), theirOut.Close()); err != nil {
-		_ = errors.Join(ours.Close(), mine.Close()) // err says it all
-	}
-	return err
-}
-
-// Read returns, at the end, what ssh said on its way out.
-func (l *sshLink) Read(p []byte) (int, error) {
-	n, err := l.out.Read(p)
-	if err == io.EOF {
-		return n, l.parting()
-	}
-	return n, err
-}
-
-func (l *sshLink) Write(p []byte) (int, error) {
-	n, err := l.in.Write(p)
-	if errors.Is(err, syscall.EPIPE) {
-		return n, l.parting()
-	}
-	return n, err
-}
-
-// parting waits until ssh has ended, but not for long.
-func (l *sshLink) parting() error {
-	timer := time.AfterFunc(drain, l.kill)
-	defer timer.Stop()
-	_ = l.wait() // the status tells less than what was said
-	if line := lastLine(l.stderr.data); line != "" {
-		return fmt.Errorf("ssh ended: %s", line)
-	}
-	return io.ErrUnexpectedEOF
-}
-
-// SetDeadline implements link.
-func (l *sshLink) SetDeadline(t time.Time) error {
-	return errors.Join(l.in.SetDeadline(t), l.out.SetDeadline(t))
-}
-
-// Close ends ssh.
-func (l *sshLink) Close() error {
-	l.kill()
-	_ = l.wait() // it was killed
-	return errors.Join(l.in.Close(), l.out.Close())
 }

@@ -118,14 +118,6 @@ func parseNumber(data []byte, end byte) (int64, []byte, error) {
 	return n, data[i+1:], nil
 }
 
-// encodeRequest returns the message that asks for a verb.
-func encodeRequest(verb string, args ...value) []byte {
-	arguments := append(blist{bstring(verb)}, args...).bencode(nil)
-	b := append([]byte(banner), "\x00\x00\x00\x02de"...)
-	b = binary.BigEndian.AppendUint32(append(b, 's'), uint32(len(arguments)))
-	return append(append(b, arguments...), 'e')
-}
-
 // reply is the message that answers a request.
 type reply struct {
 	ok   bool // the request succeeded, its body included

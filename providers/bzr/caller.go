@@ -1,0 +1,62 @@
+package bzr
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"net/http"
+	"net/url"
+	"path"
+)
+
+// caller leads to a smart server.
+type caller interface {
+	// call asks the server and returns its answer, be that a refusal. It may be called at the same time.
+	call(ctx context.Context, q request) (reply, error)
+}
+
+// request asks a smart server for something. All verbs but "hello" take a directory of what is served as their first argument.
+type request struct {
+	verb string
+	dir  string
+	args []value // those after the directory
+	body []byte  // nil if the verb takes none
+}
+
+// encode returns the message. The directory is given to the server as at.
+func (q request) encode(at string) []byte {
+	b := appendPart([]byte(banner+"\x00\x00\x00\x02de"), 's', append(blist{bstring(q.verb), bstring(at)}, q.args...).bencode(nil))
+	if q.body != nil {
+		b = appendPart(b, 'b', q.body)
+	}
+	return append(b, 'e')
+}
+
+func appendPart(b []byte, kind byte, data []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(append(b, kind), uint32(len(data))), data...)
+}
+
+// hello is the message to which every server has a short answer.
+func hello() []byte {
+	return append(appendPart([]byte(banner+"\x00\x00\x00\x02de"), 's', blist{bstring("hello")}.bencode(nil)), 'e')
+}
+
+// webCaller leads to the smart server that a web server may have behind each directory. A request names the directory by its URL.
+type webCaller struct {
+	*provider
+	site *url.URL // scheme and host
+}
+
+func (w webCaller) call(ctx context.Context, q request) (reply, error) {
+	at := *w.site
+	at.Path = path.Join("/", q.dir) + smartFile
+	found, err := w.fetch(ctx, http.MethodPost, at.String(), q.encode(""), maxBody)
+	if err != nil {
+		return reply{}, err
+	}
+	if found.status != http.StatusOK {
+		return reply{}, errUndecided
+	}
+	return readReply(bufio.NewReader(bytes.NewReader(found.body)))
+}
