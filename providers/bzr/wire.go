@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 )
 
@@ -18,7 +20,7 @@ const (
 	maxNesting   = 8
 )
 
-// value is what an argument of a message can be: a bstring, a bint or a blist.
+// value is what bencoded data can hold: a bstring, a bint, a blist or a bdict.
 type value interface {
 	// bencode appends the value's bencoded form to b.
 	bencode(b []byte) []byte
@@ -28,6 +30,7 @@ type (
 	bstring string
 	bint    int64
 	blist   []value
+	bdict   map[string]value
 )
 
 func (s bstring) bencode(b []byte) []byte {
@@ -42,6 +45,14 @@ func (l blist) bencode(b []byte) []byte {
 	b = append(b, 'l')
 	for _, v := range l {
 		b = v.bencode(b)
+	}
+	return append(b, 'e')
+}
+
+func (d bdict) bencode(b []byte) []byte {
+	b = append(b, 'd')
+	for _, key := range slices.Sorted(maps.Keys(d)) {
+		b = d[key].bencode(bstring(key).bencode(b))
 	}
 	return append(b, 'e')
 }
@@ -70,11 +81,13 @@ func parseArguments(data []byte) (blist, error) {
 func parseValue(data []byte, depth int) (value, []byte, error) {
 	switch {
 	case len(data) == 0:
-		return nil, nil, malformedf("its arguments end early")
+		return nil, nil, malformedf("bencoded data end early")
 	case depth > maxNesting:
-		return nil, nil, malformedf("its arguments are nested too deeply")
+		return nil, nil, malformedf("bencoded data are nested too deeply")
 	case data[0] == 'l':
 		return parseList(data[1:], depth)
+	case data[0] == 'd':
+		return parseDict(data[1:], depth)
 	case data[0] == 'i':
 		n, rest, err := parseNumber(data[1:], 'e')
 		return bint(n), rest, err
@@ -102,6 +115,28 @@ func parseList(data []byte, depth int) (value, []byte, error) {
 		return nil, nil, malformedf("a list has no end")
 	}
 	return l, data[1:], nil
+}
+
+// parseDict understands what follows a "d". Its keys may be in any order, each once.
+func parseDict(data []byte, depth int) (value, []byte, error) {
+	d := bdict{}
+	for len(data) > 0 && data[0] != 'e' {
+		key, rest, err := parseValue(data, depth+1)
+		if err != nil {
+			return nil, nil, err
+		}
+		name, ok := key.(bstring)
+		if _, again := d[string(name)]; !ok || again {
+			return nil, nil, malformedf("the key of a dictionary is no string, or there twice")
+		}
+		if d[string(name)], data, err = parseValue(rest, depth+1); err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(data) == 0 {
+		return nil, nil, malformedf("a dictionary has no end")
+	}
+	return d, data[1:], nil
 }
 
 // parseNumber understands the decimal number before the byte end. There is one way only to write a number.
