@@ -48,22 +48,22 @@ func (b branches) Read(ctx context.Context, want []resource.Wanted) []resource.R
 		askers[declared] = append(askers[declared], i)
 	}
 	b = branches{b.once()}
-	b.forEachBranch(distinct, func(declared branch) {
-		found := b.look(ctx, declared)
-		for _, asker := range askers[declared] {
+	b.forEachHost(len(distinct), func(i int) host { return distinct[i].host() }, func(i int) {
+		found := b.look(ctx, distinct[i])
+		for _, asker := range askers[distinct[i]] {
 			readings[asker] = reading(want[asker], found)
 		}
 	})
 	return readings
 }
 
-// forEachBranch calls f for each branch. Each other host has a limit of its own, so that one that does not answer keeps nobody waiting but
-// the branches on it.
-func (b branches) forEachBranch(all []branch, f func(branch)) {
-	byHost := make(map[host][]branch) // local ones, and those for brz, under the zero host
-	for _, declared := range all {
-		h := declared.host()
-		byHost[h] = append(byHost[h], declared)
+// forEachHost calls f for 0 to n-1. Each other host has a limit of its own, so that one that does not answer keeps nobody waiting but those
+// on it. What is local, or for brz, has the zero host.
+func (b branches) forEachHost(n int, of func(i int) host, f func(i int)) {
+	byHost := make(map[host][]int)
+	for i := range n {
+		h := of(i)
+		byHost[h] = append(byHost[h], i)
 	}
 	var wg sync.WaitGroup
 	for h, some := range byHost {
@@ -141,33 +141,6 @@ func reading(w resource.Wanted, found answer) resource.Reading {
 	attrs := w.Config.AsValueMap()
 	attrs["revision"] = found.revision.Value()
 	return resource.Reading{Addr: w.Addr, Object: cty.ObjectVal(attrs)}
-}
-
-// History returns the logs between revisions, each asked of a process of its own.
-func (b branches) History(ctx context.Context, spans []resource.Span) []resource.History {
-	histories := make([]resource.History, len(spans))
-	forEach(len(spans), maxProcesses, func(i int) {
-		histories[i] = b.history(ctx, spans[i])
-	})
-	return histories
-}
-
-func (b branches) history(ctx context.Context, span resource.Span) resource.History {
-	var answer resource.History
-	var declared branch
-	err := resource.Decode(span.Config, &declared)
-	var at location
-	if err == nil {
-		at, err = parseLocation(declared.Location)
-	}
-	if err == nil {
-		answer, err = b.log(ctx, at.unpinned(), span.From.ID, span.To.ID)
-	}
-	if err != nil {
-		answer.Err = fmt.Errorf("cannot read the log of %s: %w", redact(declared.Location), err)
-	}
-	answer.Addr = span.Addr
-	return answer
 }
 
 // forEach calls f for 0 to n-1, at most limit at a time, and returns when all calls have.

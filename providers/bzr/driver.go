@@ -44,6 +44,8 @@ func configSchema() resource.Schema {
 				Doc: "Path of brz or bzr; by default the first of the two that is found on PATH."},
 			"timeout": {Type: cty.String, Public: true,
 				Doc: `How long one look-up may take, such as "30s", which is the default.`},
+			"cache": {Type: cty.String, Public: true,
+				Doc: "Directory for what was read of logs, $XDG_CACHE_HOME/cdplan/bzr or ~/.cache/cdplan/bzr by default, for root /var/cache/cdplan/bzr."},
 			"parallelism": {Type: cty.Number, Public: true,
 				Doc: "How many branches are read at a time, 8 by default; never more than 4 of them by a process. " +
 					"Of each other host as many are read on top, 16 by default and at most."},
@@ -72,6 +74,7 @@ func branchSchema() resource.Schema {
 type settings struct {
 	Command     string `cty:"command"`
 	Timeout     string `cty:"timeout"`
+	Cache       string `cty:"cache"`
 	Parallelism int    `cty:"parallelism"`
 }
 
@@ -87,7 +90,7 @@ func open(_ context.Context, config cty.Value) (providers.Provider, error) {
 	if s.Parallelism < 0 {
 		return nil, settingError("parallelism", "Invalid number", `The key "parallelism" must be a whole number from 1 on.`)
 	}
-	p := &provider{parallelism: s.Parallelism, timeout: timeout}
+	p := &provider{parallelism: s.Parallelism, timeout: timeout, cache: newHistories(s.Cache)}
 	if p.parallelism == 0 {
 		p.parallelism = defaultParallelism
 	}
@@ -124,6 +127,7 @@ type provider struct {
 	brz         *program
 	smart       *pool
 	web         *http.Client
+	cache       histories
 	outages     *outages // of the Read under way
 }
 

@@ -17,28 +17,26 @@ const (
 )
 
 // log returns the revisions of the branch after from, up to to, newest first, or how the two stand to each other if there are none.
-func (p *provider) log(ctx context.Context, at location, from, to string) (resource.History, error) {
-	if from == to {
-		return resource.History{}, nil
-	}
-	for _, id := range []string{from, to} {
-		if !validID(id) || id == nullID || strings.Contains(id, "..") {
+func (p *provider) log(ctx context.Context, at location, from, to resource.Revision) (resource.History, error) {
+	for _, id := range []string{from.ID, to.ID} {
+		if strings.Contains(id, "..") {
 			return resource.History{}, fmt.Errorf("brz cannot be asked for revision %q", id)
 		}
 	}
 	out, err := p.brz.run(ctx, at, "log", "--long", "-n1", "--show-ids", "--timezone=utc", "--authors=all", "--exclude-common-ancestry",
-		"-r", "revid:"+from+"..revid:"+to, at.argument())
+		"-r", "revid:"+from.ID+"..revid:"+to.ID, at.argument())
 	var no *failed
 	switch {
 	case errors.As(err, &no) && strings.HasPrefix(no.line, "Start revision must be older than the end revision"):
 		return resource.History{Back: true}, nil
-	case errors.As(err, &no) && gone(no.line, from):
-		return resource.History{Rewritten: true}, nil
+	case errors.As(err, &no) && gone(no.line, from.ID):
+		return resource.History{Rewritten: true, Lost: []resource.Commit{{Revision: from}}}, nil
 	case err != nil:
 		return resource.History{}, err
 	}
 	commits, err := parseLog(string(out))
-	return resource.History{Commits: commits}, err
+	shown := commits[:min(len(commits), maxCommits)]
+	return resource.History{Commits: shown, More: len(commits) - len(shown)}, err
 }
 
 // gone says that brz did not find the revision from before the other end of the range.
@@ -84,6 +82,7 @@ func parseRecord(text string) (resource.Commit, error) {
 		Author:   authorName(author),
 		Date:     date.UTC(),
 		Subject:  subject(message),
+		Bugs:     strings.Fields(fields["fixes bug"] + " " + fields["fixes bugs"]),
 	}, nil
 }
 

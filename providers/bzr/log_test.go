@@ -98,7 +98,7 @@ func TestHistoryRewritten(t *testing.T) {
 		t.Errorf("after uncommit: %+v", got)
 	}
 	commit(t, b, "3")
-	if got := history(t, b, old, info(t, b)); !got.Rewritten || got.Err != nil || len(got.Commits) > 0 {
+	if got := history(t, b, old, info(t, b)); !got.Rewritten || got.Err != nil || len(got.Commits) != 1 || len(got.Lost) != 1 {
 		t.Errorf("after another commit: %+v", got)
 	}
 	if got := history(t, b, resource.Revision{Revno: "1", ID: "elsewhere@example.com-1"}, info(t, b)); !got.Rewritten || got.Err != nil {
@@ -122,12 +122,12 @@ func TestHistoryNotToBeHad(t *testing.T) {
 		from, to string
 		text     string
 	}{
-		{b, "a..b", tip.ID, `cannot be asked for revision "a..b"`},
-		{b, tip.ID, "a b", `cannot be asked for revision "a b"`},
-		{b, "", tip.ID, `cannot be asked for revision ""`},
-		{b, nullID, tip.ID, `cannot be asked for revision "null:"`},
+		{b, tip.ID, "a..b", `cannot be asked for revision "a..b"`},
+		{b, tip.ID, "a b", `"a b" is not a revision`},
+		{b, "", tip.ID, `"" is not a revision`},
+		{b, nullID, tip.ID, `"null:" is not a revision`},
 		{b, tip.ID, "not-there", "Requested revision: 'revid:not-there' does not exist"},
-		{b + "x", tip.ID, "not-there", "cannot read the log of " + b + "x: Not a branch"},
+		{b + "x", tip.ID, "not-there", "cannot read the log of " + b + "x: no branch at"},
 		{"http://joe:secret@h/", tip.ID, "x", "holds a password"},
 	} {
 		got := history(t, test.location, resource.Revision{ID: test.from}, resource.Revision{ID: test.to})

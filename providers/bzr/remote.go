@@ -61,15 +61,25 @@ func (p *provider) askHost(ctx context.Context, at location) (finding, error) {
 	if !ok {
 		return finding{}, errUndecided
 	}
-	trouble := p.outages.of(hostOf(u))
+	var found finding
+	err := p.guard(ctx, hostOf(u), func(ctx context.Context) (err error) {
+		found, err = p.askURL(ctx, at, u)
+		return err
+	})
+	return found, err
+}
+
+// guard asks a host something, unless it was given up, and within the deadline.
+func (p *provider) guard(ctx context.Context, h host, ask func(context.Context) error) error {
+	trouble := p.outages.of(h)
 	if err := trouble.err(); err != nil {
-		return finding{}, err
+		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, p.timeout, fmt.Errorf("no answer within %s", p.timeout))
 	defer cancel()
-	found, err := p.askURL(ctx, at, u)
+	err := ask(ctx)
 	trouble.note(ctx, err)
-	return found, err
+	return err
 }
 
 func (p *provider) askURL(ctx context.Context, at location, u *url.URL) (finding, error) {
