@@ -50,7 +50,7 @@ func benchFleet(b *testing.B, n int) []string {
 	b.Helper()
 	dir := b.TempDir()
 	home := filepath.Join(dir, "home")
-	environment := append(os.Environ(), "BRZ_HOME="+home, "BRZ_LOG=/dev/null", "BRZ_EMAIL=Ann Example <ann@example.com>", "CDPLAN_ROOT="+filepath.Join(dir, "LOCAL"),
+	environment := append(os.Environ(), "BRZ_HOME="+home, "XDG_CACHE_HOME="+home, "BRZ_LOG=/dev/null", "BRZ_EMAIL=Ann Example <ann@example.com>", "CDPLAN_ROOT="+filepath.Join(dir, "LOCAL"),
 		"CDPLAN_STATE="+filepath.Join(dir, "state"), "OS_CLIENT_CONFIG_FILE="+filepath.Join(dir, "clouds.yaml"), "OS_CLOUD=test")
 	cloud, err := novatest.Start("", novatest.Options{})
 	check(b, err)

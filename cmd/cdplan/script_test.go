@@ -75,7 +75,7 @@ func setup(env *testscript.Env, bin, empty string) error {
 		}
 	}
 	clouds := filepath.Join(work, ".home", "clouds.yaml")
-	env.Vars = append(env.Vars, "PATH="+bin+":"+env.Getenv("PATH"), "HOME="+work+"/.home", "TZ=UTC", "LC_ALL=C.UTF-8",
+	env.Vars = append(env.Vars, "PATH="+bin+":"+env.Getenv("PATH"), "HOME="+work+"/.home", "XDG_CACHE_HOME="+work+"/.cache", "TZ=UTC", "LC_ALL=C.UTF-8",
 		"BRZ_HOME="+work+"/.home", "BRZ_LOG=/dev/null", "BRZ_EMAIL=Ann Example <ann@example.com>", "CDPLAN_ROOT="+work+"/LOCAL",
 		"CDPLAN_STATE="+work+"/.state", "OS_CLIENT_CONFIG_FILE="+clouds, "OS_CLOUD=test")
 	return os.WriteFile(clouds, cloud.CloudsYAML("test"), 0o600)

@@ -1,63 +1,40 @@
 package bzr
 
 import (
-	"bytes"
-	"compress/bzip2"
 	"context"
-	"io"
+	"maps"
 	"slices"
-	"strings"
 )
 
 const (
-	maxGraph   = 64 << 20 // bytes of one part of a repository's graph
-	maxAsked   = 500      // revisions that are asked for in one request
-	maxGrowths = 4        // requests that the merges of one branch may cost
+	maxAsked   = 500 // revisions that are asked for in one request
+	maxGrowths = 4   // requests that the merges of one branch may cost
 )
 
 // ancestry is the part that is known of a repository's graph of revisions.
 type ancestry struct {
-	smart
-	repository string
-	parents    map[string][]string // the first of them on the same line; none for the first revision of all
-	absent     map[string]bool     // named as parents, and not in the repository
+	// ask returns the parents of those revisions that are there, and of as many of those before them as it likes.
+	ask     func(ctx context.Context, ids []string) (map[string][]string, error)
+	parents map[string][]string // the first of them on the same line; none for the first revision of all
+	absent  map[string]bool     // asked for, and not there
 }
 
-// grow asks for revisions that are not known. The server adds those that come before them, as many as make a large answer.
+func newAncestry(ask func(context.Context, []string) (map[string][]string, error)) *ancestry {
+	return &ancestry{ask: ask, parents: map[string][]string{}, absent: map[string]bool{}}
+}
+
+// grow asks for revisions that are not known.
 func (a *ancestry) grow(ctx context.Context, ids []string) error {
 	for some := range slices.Chunk(ids, maxAsked) {
-		args := make([]value, len(some))
-		for i, id := range some {
-			args[i] = bstring(id)
-		}
-		answer, err := a.call(ctx, request{verb: "Repository.get_parent_map", dir: a.repository, args: args, body: []byte("\n\n0")})
+		found, err := a.ask(ctx, some)
 		if err != nil {
 			return err
 		}
-		if _, err := answer.texts("ok", 1); err != nil {
-			return err
-		}
-		if err := a.learn(answer.body); err != nil {
-			return err
-		}
+		maps.Copy(a.parents, found)
 		for _, id := range some {
 			if _, known := a.parents[id]; !known {
 				a.absent[id] = true
 			}
-		}
-	}
-	return nil
-}
-
-// learn takes in a text of lines "ID PARENT...", compressed with bzip2.
-func (a *ancestry) learn(body []byte) error {
-	text, err := io.ReadAll(io.LimitReader(bzip2.NewReader(bytes.NewReader(body)), maxGraph+1))
-	if err != nil || len(text) > maxGraph {
-		return malformedf("its graph of revisions cannot be unpacked")
-	}
-	for line := range strings.SplitSeq(string(text), "\n") {
-		if ids := strings.Split(line, " "); ids[0] != "" {
-			a.parents[ids[0]] = ids[1:]
 		}
 	}
 	return nil

@@ -27,7 +27,7 @@ func isolated(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(home) }()
 	for name, value := range map[string]string{
-		"HOME": home, "BRZ_HOME": home, "BRZ_EMAIL": "Ann Example <ann@example.com>", "BRZ_LOG": "/dev/null", "LC_ALL": "C.UTF-8",
+		"HOME": home, "XDG_CACHE_HOME": home + "/cache", "BRZ_HOME": home, "BRZ_EMAIL": "Ann Example <ann@example.com>", "BRZ_LOG": "/dev/null", "LC_ALL": "C.UTF-8",
 		"BRZ_PROGRESS_BAR": "none",
 	} {
 		if err := os.Setenv(name, value); err != nil {

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 
 	"launchpad.net/cdplan/providers/resource"
 )
@@ -136,90 +135,100 @@ func (p *provider) server(u *url.URL) smart {
 	return smart{p.smart.server(hostOf(u))}
 }
 
+// story is a history in the making.
+type story struct {
+	served
+	held  repository // of the branch
+	graph *ancestry
+	span  resource.Span
+	told  resource.History
+}
+
 // history asks for all that is told of the span.
 func (s served) history(ctx context.Context, span resource.Span, file string) (resource.History, error) {
-	repository, err := s.repository(ctx, s.dir)
+	dir, err := s.repository(ctx, s.dir)
 	if err != nil {
 		return resource.History{}, err
 	}
-	a := &ancestry{smart: s.smart, repository: repository, parents: map[string][]string{}, absent: map[string]bool{}}
-	r, err := a.relate(ctx, span.From.ID, span.To.ID)
-	if err != nil {
+	held := repository{s.smart, dir}
+	st := story{served: s, held: held, graph: newAncestry(held.parents), span: span}
+	r, err := st.graph.relate(ctx, span.From.ID, span.To.ID)
+	if err == nil {
+		err = st.judge(ctx, r)
+	}
+	if err != nil || st.told.Back {
+		return st.told, err
+	}
+	if err := st.describe(ctx, r); err != nil {
 		return resource.History{}, err
 	}
-	told, err := s.judge(ctx, a, r, span)
-	if err != nil || told.Back {
-		return told, err
+	if !st.graph.absent[span.From.ID] {
+		st.compareFiles(ctx, file)
 	}
-	if err := a.describe(ctx, &told, r, span); err != nil {
-		return resource.History{}, err
-	}
-	if !a.absent[span.From.ID] {
-		a.compareFiles(ctx, &told, span, file)
-	}
-	return told, nil
+	return st.told, nil
 }
 
 // judge says whether anything was lost. A branch that is stacked on another may have kept what its own repository does not hold.
-func (s served) judge(ctx context.Context, a *ancestry, r relation, span resource.Span) (resource.History, error) {
+func (st *story) judge(ctx context.Context, r relation) error {
 	if len(r.lost) == 0 {
-		return resource.History{}, nil
-	}
-	if len(a.absent) > 0 {
-		if err := s.alone(ctx); err != nil {
-			return resource.History{}, err
-		}
-	}
-	if span.To.ID != s.tip.ID && s.tip.ID != nullID {
-		whole, err := a.all(ctx, s.tip.ID)
-		if err != nil || whole[span.From.ID] {
-			return resource.History{Back: true}, err
-		}
-	}
-	return resource.History{Rewritten: true}, nil
-}
-
-// alone returns errUndecided unless the branch is known not to be stacked on another.
-func (s served) alone(ctx context.Context) error {
-	answer, err := s.call(ctx, request{verb: "Branch.get_stacked_on_url", dir: s.dir})
-	if err != nil {
-		return err
-	}
-	if name := answer.failure(); name == "NotStacked" || name == "UnstackableBranchFormat" {
 		return nil
 	}
-	return errUndecided
+	if len(st.graph.absent) > 0 {
+		if err := st.alone(ctx, st.dir); err != nil {
+			return err
+		}
+	}
+	if st.span.To.ID != st.tip.ID {
+		whole, err := st.graph.all(ctx, st.tip.ID)
+		if err != nil {
+			return err
+		}
+		st.told.Back = whole[st.span.From.ID]
+	}
+	st.told.Rewritten = !st.told.Back
+	return nil
 }
 
-// describe fills in the commits that were gained and lost.
-func (a *ancestry) describe(ctx context.Context, told *resource.History, r relation, span resource.Span) error {
+// describe tells the commits that were gained and lost.
+func (st *story) describe(ctx context.Context, r relation) error {
 	gained, lost := r.gained[:min(len(r.gained), maxCommits)], r.lost[:min(len(r.lost), maxCommits)]
-	told.More, told.LostMore = len(r.gained)-len(gained), len(r.lost)-len(lost)
-	merged, err := a.merges(ctx, gained)
+	st.told.More, st.told.LostMore = len(r.gained)-len(gained), len(r.lost)-len(lost)
+	merged, err := st.graph.merges(ctx, gained)
 	if err != nil {
 		return err
 	}
-	records, err := a.records(ctx, slices.Concat(gained, lost), merged)
+	records, err := st.held.records(ctx, st.worthAsking(slices.Concat(gained, lost), merged))
 	if err != nil {
 		return err
 	}
-	if told.Commits, err = commits(gained, span.To.Revno, records); err != nil {
+	if st.told.Commits, err = commits(gained, st.span.To.Revno, records); err != nil {
 		return err
 	}
 	for i, id := range gained {
 		if brought, ok := merged[id]; ok {
-			told.Commits[i].Merged = &resource.Merged{Revisions: len(brought), Authors: authorsOf(brought, records)}
+			st.told.Commits[i].Merged = &resource.Merged{Revisions: len(brought), Authors: authorsOf(brought, records)}
 		}
 	}
-	if a.absent[span.From.ID] {
-		told.Lost = []resource.Commit{{Revision: span.From}}
+	if st.graph.absent[st.span.From.ID] {
+		st.told.Lost = []resource.Commit{{Revision: st.span.From}}
 		return nil
 	}
-	told.Lost, err = commits(lost, span.From.Revno, records)
+	st.told.Lost, err = commits(lost, st.span.From.Revno, records)
 	return err
 }
 
-// commits returns the commits of a line, newest first, the first of which has the revno. Only revnos of the main line can be counted down.
+// worthAsking returns the revisions whose records are needed: those of the lines, and of what they merged as many as are of use.
+func (st *story) worthAsking(line []string, merged map[string][]string) []string {
+	ids := slices.DeleteFunc(slices.Clone(line), func(id string) bool { return st.graph.absent[id] })
+	limit := len(ids) + maxMerged
+	for _, id := range line {
+		ids = append(ids, merged[id]...)
+	}
+	return ids[:min(len(ids), limit)]
+}
+
+// commits returns the commits of a line, newest first, the first of which has the revno. Only revnos of the main line can be counted down. A
+// record that is missing may be that of a branch on which this one is stacked.
 func commits(ids []string, revno string, records map[string]record) ([]resource.Commit, error) {
 	newest, err := strconv.Atoi(revno)
 	if err != nil {
@@ -236,75 +245,18 @@ func commits(ids []string, revno string, records map[string]record) ([]resource.
 	return all, nil
 }
 
-// records returns the records of the ids, and of merged revisions as many as are of use. Some may be missing.
-func (a *ancestry) records(ctx context.Context, ids []string, merged map[string][]string) (map[string]record, error) {
-	wanted := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return a.absent[id] })
-	limit := len(wanted) + maxMerged
-	for _, id := range ids {
-		wanted = append(wanted, merged[id]...)
-	}
-	wanted = wanted[:min(len(wanted), limit)]
-	if len(wanted) == 0 {
-		return nil, nil
-	}
-	answer, err := a.call(ctx, request{verb: "Repository.iter_revisions", dir: a.repository, body: []byte(strings.Join(wanted, "\n"))})
-	if err != nil {
-		return nil, err
-	}
-	found, err := answer.texts("ok", 2)
-	if err != nil {
-		return nil, err
-	}
-	return parseRecords(found[1], answer.body)
-}
-
-// compareFiles fills in what differs between the two ends, and the text of one file. Where that cannot be told, it is not missed.
-func (a *ancestry) compareFiles(ctx context.Context, told *resource.History, span resource.Span, file string) {
-	answer, err := a.call(ctx, request{verb: "VersionedFileRepository.get_inventories", dir: a.repository, args: []value{bstring("unordered")},
-		body: []byte(span.From.ID + "\n" + span.To.ID)})
+// compareFiles tells what differs between the two ends, and, if a file is named, its text at both. Where that cannot be told, it is not missed.
+func (st *story) compareFiles(ctx context.Context, file string) {
+	d, err := st.held.inventories(ctx, st.span.From.ID, st.span.To.ID)
 	if err != nil {
 		return
 	}
-	if _, err := answer.texts("ok", 1); err != nil {
+	st.told.Files = d.files()
+	if file == "" {
 		return
 	}
-	deltas, err := parseDeltas(answer.body)
-	if err != nil || len(deltas) != 2 || deltas[0].version != span.From.ID || deltas[1].parent != span.From.ID || deltas[1].version != span.To.ID {
-		return
+	from, to := d.entries("/" + file)
+	if texts, err := st.held.texts(ctx, from, to); err == nil {
+		st.told.FileFrom, st.told.FileTo = texts[0], texts[1]
 	}
-	told.Files = deltas[1].files(deltas[0])
-	if file != "" {
-		told.FileFrom, told.FileTo = a.fileTexts(ctx, deltas[0], deltas[1], "/"+file)
-	}
-}
-
-// fileTexts returns the text of the file at the path in the inventory that whole holds, and in that which change makes of it. A text that is
-// not there, or cannot be had, is nil.
-func (a *ancestry) fileTexts(ctx context.Context, whole, change delta, path string) (from, to []byte) {
-	ends := []*row{whole.find(path), change.find(path)}
-	if ends[1] == nil && !change.removes(path) {
-		ends[1] = ends[0]
-	}
-	var body []byte
-	for _, r := range ends {
-		if r == nil || r.kind != "file" || strings.ContainsAny(r.file, "\r\n") || !validID(r.revision) {
-			return nil, nil
-		}
-		body = fmt.Appendf(body, "%s\x00%s\n", r.file, r.revision)
-	}
-	answer, err := a.call(ctx, request{verb: "Repository.iter_files_bytes", dir: a.repository, body: body})
-	if err != nil {
-		return nil, nil
-	}
-	if _, err := answer.texts("ok", 1); err != nil {
-		return nil, nil
-	}
-	texts, err := parseTexts(answer.body)
-	if err != nil {
-		return nil, nil
-	}
-	if *ends[0] == *ends[1] { // one question, which has one answer
-		return texts[1], texts[1]
-	}
-	return texts[0], texts[1]
 }

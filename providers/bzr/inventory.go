@@ -113,17 +113,36 @@ func entryPath(field string) string {
 	return field
 }
 
-// files counts what differs between the first inventory, which the delta whole holds, and the second.
-func (d delta) files(whole delta) *resource.Files {
+// difference tells how the inventories of two revisions differ.
+type difference struct {
+	whole     delta // from nothing to one of the two
+	change    delta // from that to the other
+	backwards bool  // that is the second of the two
+}
+
+// entries returns the entry at the path, which has a leading slash, in both inventories; nil where there is none.
+func (d difference) entries(path string) (from, to *row) {
+	from, to = d.whole.find(path), d.change.find(path)
+	if to == nil && !d.change.removes(path) {
+		to = from
+	}
+	if d.backwards {
+		return to, from
+	}
+	return from, to
+}
+
+// files counts the files that differ.
+func (d difference) files() *resource.Files {
 	dirs := map[string]bool{}
-	for _, r := range whole.rows {
+	for _, r := range d.whole.rows {
 		if r.kind == "dir" {
 			dirs[r.file] = true
 		}
 	}
 	count := map[string]int{}
 	n := 0
-	for _, r := range d.rows {
+	for _, r := range d.change.rows {
 		if r.kind == "dir" || r.kind == "deleted" && dirs[r.file] {
 			continue
 		}

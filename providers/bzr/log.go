@@ -77,12 +77,16 @@ func parseRecord(text string) (resource.Commit, error) {
 	if author == "" {
 		author = fields["committer"]
 	}
+	var fixed []string
+	for _, key := range []string{"fixes bug", "fixes bugs"} {
+		fixed = append(fixed, strings.Fields(fields[key])...)
+	}
 	return resource.Commit{
 		Revision: resource.Revision{Revno: revno, ID: fields["revision-id"]},
 		Author:   authorName(author),
 		Date:     date.UTC(),
 		Subject:  subject(message),
-		Bugs:     strings.Fields(fields["fixes bug"] + " " + fields["fixes bugs"]),
+		Bugs:     fixed,
 	}, nil
 }
 

@@ -133,3 +133,15 @@ func (s smart) repository(ctx context.Context, dir string) (string, error) {
 	}
 	return path.Join("/", dir, found[1]), nil
 }
+
+// alone returns errUndecided unless the branch in dir is known not to be stacked on another.
+func (s smart) alone(ctx context.Context, dir string) error {
+	answer, err := s.call(ctx, request{verb: "Branch.get_stacked_on_url", dir: dir})
+	if err != nil {
+		return err
+	}
+	if name := answer.failure(); name == "NotStacked" || name == "UnstackableBranchFormat" {
+		return nil
+	}
+	return errUndecided
+}

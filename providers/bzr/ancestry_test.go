@@ -1,0 +1,169 @@
+package bzr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// randomGraph returns n revisions, r0 the first, each after earlier ones. Some have a parent that nobody holds.
+func randomGraph(r *rand.Rand, n int) map[string][]string {
+	parents := map[string][]string{"r0": nil}
+	for i := 1; i < n; i++ {
+		left := max(0, i-1-r.IntN(3))
+		ids := []string{fmt.Sprint("r", left)}
+		for range r.IntN(3) - 1 + r.IntN(2) {
+			if other := fmt.Sprint("r", r.IntN(i)); !slices.Contains(ids, other) {
+				ids = append(ids, other)
+			}
+		}
+		if r.IntN(20) == 0 {
+			ids = append(ids, fmt.Sprint("ghost", i))
+		}
+		parents[fmt.Sprint("r", i)] = ids
+	}
+	return parents
+}
+
+// sparing serves a graph as a smart server does, but adds few revisions only to those that were asked for.
+func sparing(parents map[string][]string, added int) func(context.Context, []string) (map[string][]string, error) {
+	return func(_ context.Context, ids []string) (map[string][]string, error) {
+		told := map[string][]string{}
+		next := slices.Clone(ids)
+		for i := 0; i < len(next) && len(told) < len(ids)+added; i++ {
+			if found, ok := parents[next[i]]; ok && told[next[i]] == nil {
+				told[next[i]] = append([]string{}, found...)
+				next = append(next, found...)
+			}
+		}
+		return told, nil
+	}
+}
+
+// before returns id and all that comes before it, ghosts included, the plain way.
+func before(parents map[string][]string, id string) map[string]bool {
+	found := map[string]bool{id: true}
+	for _, parent := range parents[id] {
+		maps.Copy(found, before(parents, parent))
+	}
+	return found
+}
+
+// lineOf returns the revisions from id back to the first.
+func lineOf(parents map[string][]string, id string) []string {
+	if len(parents[id]) == 0 {
+		return []string{id}
+	}
+	return append([]string{id}, lineOf(parents, parents[id][0])...)
+}
+
+func without(ids []string, set map[string]bool) []string {
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return set[id] })
+}
+
+// TestRelate compares the relation of revisions of random graphs with what a look at the whole graph says.
+func TestRelate(t *testing.T) {
+	for seed := range uint64(400) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		parents := randomGraph(r, 2+r.IntN(12))
+		from, to := fmt.Sprint("r", r.IntN(len(parents))), fmt.Sprint("r", r.IntN(len(parents)))
+		got, err := newAncestry(sparing(parents, r.IntN(6))).relate(t.Context(), from, to)
+		if err != nil {
+			t.Fatalf("graph %d: %v", seed, err)
+		}
+		ours, theirs := before(parents, from), before(parents, to)
+		want := relation{gained: without(lineOf(parents, to), ours)}
+		if !theirs[from] {
+			want.lost = without(lineOf(parents, from), theirs)
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(relation{}), cmp.Transformer("", func(s []string) string { return fmt.Sprint(s) })); diff != "" {
+			t.Errorf("graph %d %v, from %s to %s (-want +got):\n%s", seed, parents, from, to, diff)
+		}
+	}
+}
+
+// TestMerges compares what each merge of random graphs brought to the line with what a look at the whole graph says.
+func TestMerges(t *testing.T) {
+	for seed := range uint64(400) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		parents := randomGraph(r, 3+r.IntN(12))
+		tip := fmt.Sprint("r", len(parents)-1)
+		line := lineOf(parents, tip)
+		line = line[:1+r.IntN(len(line))]
+		a := newAncestry(sparing(parents, 40))
+		if err := a.grow(t.Context(), []string{tip}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := a.merges(t.Context(), line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string][]string{}
+		for _, id := range line {
+			if len(parents[id]) < 2 {
+				continue
+			}
+			want[id] = []string{}
+			for other := range before(parents, id) {
+				if _, held := parents[other]; held && other != id && !before(parents, parents[id][0])[other] {
+					want[id] = append(want[id], other)
+				}
+			}
+		}
+		for _, ids := range []map[string][]string{got, want} {
+			for id := range ids {
+				slices.Sort(ids[id])
+			}
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("graph %d %v, line %v:\n got %v\nwant %v", seed, parents, line, got, want)
+		}
+	}
+}
+
+// TestMergesAtAPrice leaves out what costs too many requests, and never tells it wrong.
+func TestMergesAtAPrice(t *testing.T) {
+	parents := map[string][]string{"r0": nil, "m": {"r0", "s99"}}
+	for i := range 100 {
+		parents[fmt.Sprint("s", i)] = []string{fmt.Sprint("s", i-1)}
+	}
+	parents["s0"] = []string{"r0"}
+	calls := 0
+	ask := func(ctx context.Context, ids []string) (map[string][]string, error) {
+		calls++
+		return sparing(parents, 1)(ctx, ids)
+	}
+	a := newAncestry(ask)
+	if err := a.grow(t.Context(), []string{"m"}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := a.merges(t.Context(), []string{"m"})
+	if err != nil || len(got) != 0 || calls > 1+maxGrowths {
+		t.Errorf("got %v, %v after %d requests", got, err, calls)
+	}
+}
+
+func TestAncestryInTrouble(t *testing.T) {
+	trouble := errors.New("out of order")
+	failing := newAncestry(func(context.Context, []string) (map[string][]string, error) { return nil, trouble })
+	if _, err := failing.relate(t.Context(), "a", "b"); err != trouble {
+		t.Errorf("got %v", err)
+	}
+	circle := map[string][]string{"a": {"b"}, "b": {"a"}, "c": nil}
+	if _, err := newAncestry(sparing(circle, 9)).relate(t.Context(), "c", "a"); err == nil {
+		t.Error("a circle was followed")
+	}
+	if _, err := newAncestry(sparing(circle, 9)).relate(t.Context(), "c", "none"); !errors.Is(err, errUndecided) {
+		t.Errorf("to a revision that is not there: %v", err)
+	}
+	got, err := newAncestry(sparing(circle, 9)).relate(t.Context(), "none", "c")
+	if err != nil || fmt.Sprint(got.lost) != "[none]" || got.gained != nil {
+		t.Errorf("from a revision that is not there: %+v, %v", got, err)
+	}
+}
