@@ -2,6 +2,8 @@ package bzr
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -122,5 +124,121 @@ func TestHistoryOfEveryFormat(t *testing.T) {
 			checkTold(t, p, dir+"/b", dir+"/b", info(t, dir+"/b", "-r3"), info(t, dir+"/b", "-r5"))
 			checkTold(t, p, dir+"/b", dir+"/b", info(t, dir+"/side"), to)
 		})
+	}
+}
+
+func TestHistoryOfEveryShape(t *testing.T) {
+	dir := toldTree(t, "2a")
+	from, to := info(t, dir+"/b", "-r2"), info(t, dir+"/b")
+	brz(t, dir, "init-shared-repository", "-q", "--no-trees", "repo")
+	brz(t, dir, "branch", "-q", "b", "repo/shared")
+	brz(t, dir, "checkout", "-q", "--lightweight", "b", "light")
+	brz(t, dir, "checkout", "-q", "b", "bound")
+	brz(t, dir, "branch", "-q", "b", "a ü,b%")
+	brz(t, dir, "init", "-q", "--format=development-colo", "colo")
+	brz(t, dir, "push", "-q", "-d", "b", "file://"+dir+"/colo,branch=x")
+	root := serve(t, dir)
+	p := opened(t, nil)
+	for _, location := range []string{
+		dir + "/repo/shared", dir + "/light", dir + "/bound", dir + "/a ü,b%", "file://" + dir + "/colo,branch=x",
+		root + "/b", root + "/repo/shared", root + "/a%20%C3%BC%2Cb%25", dir + "/b;revno=2",
+	} {
+		checkTold(t, p, location, dir+"/b", from, to)
+	}
+	brz(t, dir, "branch", "-q", "--stacked", "b", "stacked")
+	if got := ask(t, p, dir+"/stacked", from, to); got.Err != nil || got.Fallback == "" || len(got.Commits) != 4 {
+		t.Errorf("stacked: got %+v", got)
+	}
+}
+
+func TestHistoryThroughSSH(t *testing.T) {
+	root := secureShell(t)
+	t.Setenv("BZR_REMOTE_PATH", "brz")
+	dir := toldTree(t, "2a")
+	checkTold(t, withoutBrz(t), root+dir+"/b", dir+"/b", info(t, dir+"/b", "-r1"), info(t, dir+"/b"))
+}
+
+func TestHistoryIsCounted(t *testing.T) {
+	b := newBranch(t, t.TempDir()+"/b", "2a", "1")
+	first := info(t, b)
+	for range maxCommits + 3 {
+		brz(t, b, "commit", "-q", "--unchanged", "-m", "again")
+	}
+	got := ask(t, opened(t, nil), b, first, info(t, b))
+	if len(got.Commits) != maxCommits || got.More != 3 || got.Commits[0].Revno != fmt.Sprint(maxCommits+4) || got.Err != nil {
+		t.Errorf("got %+v", got)
+	}
+	lost := info(t, b)
+	brz(t, b, "uncommit", "-q", "--force", "-r", "1")
+	got = ask(t, opened(t, nil), b, lost, info(t, b))
+	if !got.Rewritten || len(got.Lost) != maxCommits || got.LostMore != 3 || got.Lost[0].ID != lost.ID || got.Lost[0].Subject != "again" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestHistoryIsKept asks a provider that can run no process for what another has told before.
+func TestHistoryIsKept(t *testing.T) {
+	dir := toldTree(t, "2a")
+	from, to := info(t, dir+"/b", "-r1"), info(t, dir+"/b")
+	kept := t.TempDir()
+	span := resource.Span{Config: wanted("app", dir+"/b").Config, From: from, To: to}
+	tell := func(settings map[string]cty.Value) resource.History {
+		return opened(t, settings).Resource(branchType).(branches).History(t.Context(), []resource.Span{span})[0]
+	}
+	at, nowhere := cty.StringVal(kept), cty.StringVal("/nonexistent/brz")
+	want := tell(map[string]cty.Value{"cache": at})
+	got := tell(map[string]cty.Value{"cache": at, "command": nowhere})
+	if diff := cmp.Diff(want, got); diff != "" || want.Err != nil {
+		t.Errorf("from the disk (-want +got):\n%s", diff)
+	}
+	withText := ask(t, opened(t, map[string]cty.Value{"cache": at}), dir+"/b", from, to)
+	if withText.FileTo == nil {
+		t.Errorf("got %+v", withText)
+	}
+	for _, name := range files(t, kept) {
+		data, err := os.ReadFile(name)
+		if err != nil || strings.Contains(string(data), "after =") {
+			t.Errorf("%s, %v: a file's text is kept", name, err)
+		}
+		write(t, name, "{")
+	}
+	if got := tell(map[string]cty.Value{"cache": at}); cmp.Diff(want, got) != "" {
+		t.Errorf("what is kept was damaged: got %+v", got)
+	}
+	if got := tell(map[string]cty.Value{"cache": cty.StringVal("/dev/null/x")}); cmp.Diff(want, got) != "" {
+		t.Errorf("nowhere to keep anything: got %+v", got)
+	}
+}
+
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	var names []string
+	err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			names = append(names, name)
+		}
+		return err
+	})
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%v, %v", names, err)
+	}
+	return names
+}
+
+func TestCacheDir(t *testing.T) {
+	for _, test := range []struct {
+		xdg, home string
+		uid       int
+		want      string
+	}{
+		{"/x", "/h", 1, "/x/cdplan/bzr"}, {"/x", "/h", 0, "/x/cdplan/bzr"}, {"", "/h", 0, "/var/cache/cdplan/bzr"},
+		{"rel", "/h", 1, "/h/.cache/cdplan/bzr"}, {"", "", 1, ""}, {"", "h", 1, ""},
+	} {
+		getenv := func(name string) string {
+			return map[string]string{"XDG_CACHE_HOME": test.xdg, "HOME": test.home}[name]
+		}
+		if got := cacheDir(getenv, test.uid); got != test.want {
+			t.Errorf("%+v: got %q", test, got)
+		}
 	}
 }
