@@ -48,7 +48,7 @@ func (b branches) Read(ctx context.Context, want []resource.Wanted) []resource.R
 		askers[declared] = append(askers[declared], i)
 	}
 	b = branches{b.once()}
-	b.forEachHost(len(distinct), func(i int) host { return distinct[i].host() }, func(i int) {
+	b.forEachHost(len(distinct), func(i int) host { return b.host(distinct[i]) }, func(i int) {
 		found := b.look(ctx, distinct[i])
 		for _, asker := range askers[distinct[i]] {
 			readings[asker] = reading(want[asker], found)
@@ -77,8 +77,8 @@ func (b branches) forEachHost(n int, of func(i int) host, f func(i int)) {
 }
 
 // host returns the host that is asked about the branch, if there is one that can be asked without brz.
-func (d branch) host() host {
-	at, err := parseLocation(d.Location)
+func (b branches) host(declared branch) host {
+	at, err := b.locate(declared)
 	if err != nil {
 		return host{}
 	}
@@ -89,12 +89,20 @@ func (d branch) host() host {
 	return hostOf(u)
 }
 
+// locate returns where the branch is. That of a service's own directory is just there.
+func (p *provider) locate(declared branch) (location, error) {
+	if declared.TreeFile != "" {
+		return parseLocation(declared.Location)
+	}
+	return p.names.parse(declared.Location)
+}
+
 // Check says whether the location is one.
 func (b branches) Check(w resource.Wanted) error {
 	var declared branch
 	err := resource.Decode(w.Config, &declared)
 	if err == nil {
-		_, err = parseLocation(declared.Location)
+		_, err = b.locate(declared)
 	}
 	if err != nil {
 		return reading(w, answer{err: err}).Err
@@ -104,7 +112,7 @@ func (b branches) Check(w resource.Wanted) error {
 
 // look finds the revision of one branch.
 func (b branches) look(ctx context.Context, declared branch) answer {
-	at, err := parseLocation(declared.Location)
+	at, err := b.locate(declared)
 	if err != nil {
 		return answer{err: err}
 	}

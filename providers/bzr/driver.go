@@ -49,6 +49,11 @@ func configSchema() resource.Schema {
 			"parallelism": {Type: cty.Number, Public: true,
 				Doc: "How many branches are read at a time, 8 by default; never more than 4 of them by a process. " +
 					"Of each other host as many are read on top, 16 by default and at most."},
+			"launchpad_user": {Type: cty.String, Public: true,
+				Doc: "Your name on Launchpad: with it, branches at lp: are read directly, over ssh."},
+			"rewrite": {Type: cty.Map(cty.String), Public: true,
+				Doc: `What the beginnings of locations are replaced by when they are read, such as ` +
+					`{"lp:" = "bzr+ssh://mirror.example.com/lp/"}; of several that fit, the longest counts.`},
 		},
 	}
 }
@@ -72,10 +77,12 @@ func branchSchema() resource.Schema {
 
 // settings is the provider's block.
 type settings struct {
-	Command     string `cty:"command"`
-	Timeout     string `cty:"timeout"`
-	Cache       string `cty:"cache"`
-	Parallelism int    `cty:"parallelism"`
+	Command       string            `cty:"command"`
+	Timeout       string            `cty:"timeout"`
+	Cache         string            `cty:"cache"`
+	Parallelism   int               `cty:"parallelism"`
+	LaunchpadUser string            `cty:"launchpad_user"`
+	Rewrite       map[string]string `cty:"rewrite"`
 }
 
 func open(_ context.Context, config cty.Value) (providers.Provider, error) {
@@ -90,7 +97,11 @@ func open(_ context.Context, config cty.Value) (providers.Provider, error) {
 	if s.Parallelism < 0 {
 		return nil, settingError("parallelism", "Invalid number", `The key "parallelism" must be a whole number from 1 on.`)
 	}
-	p := &provider{parallelism: s.Parallelism, timeout: timeout, cache: newHistories(s.Cache)}
+	names, err := newNames(s.LaunchpadUser, s.Rewrite)
+	if err != nil {
+		return nil, err
+	}
+	p := &provider{parallelism: s.Parallelism, timeout: timeout, names: names, cache: newHistories(s.Cache)}
 	if p.parallelism == 0 {
 		p.parallelism = defaultParallelism
 	}
@@ -124,6 +135,7 @@ type provider struct {
 	parallelism int
 	perHost     int // how many look-ups there may be at a time of branches on one other host
 	timeout     time.Duration
+	names       names
 	brz         *program
 	smart       *pool
 	web         *http.Client

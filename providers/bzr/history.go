@@ -25,7 +25,7 @@ func (b branches) History(ctx context.Context, spans []resource.Span) []resource
 	for i, span := range spans {
 		histories[i].Err = resource.Decode(span.Config, &declared[i])
 	}
-	b.forEachHost(len(spans), func(i int) host { return declared[i].host() }, func(i int) {
+	b.forEachHost(len(spans), func(i int) host { return b.host(declared[i]) }, func(i int) {
 		if histories[i].Err == nil {
 			histories[i] = b.history(ctx, declared[i], spans[i])
 		}
@@ -37,7 +37,7 @@ func (b branches) History(ctx context.Context, spans []resource.Span) []resource
 }
 
 func (p *provider) history(ctx context.Context, declared branch, span resource.Span) resource.History {
-	at, err := parseLocation(declared.Location)
+	at, err := p.locate(declared)
 	if err == nil && span.From.ID != span.To.ID {
 		var told resource.History
 		if told, err = p.tell(ctx, at.unpinned(), span, declared.TreeFile); err == nil {
@@ -104,6 +104,7 @@ func (p *provider) find(ctx context.Context, at location) (served, error) {
 	if !errors.Is(err, errUndecided) {
 		return served{}, err
 	}
+	end = p.names.resolve(end)
 	for range maxHops + 1 {
 		found, err := p.askHost(ctx, end)
 		if err != nil {

@@ -106,7 +106,7 @@ func (p *provider) otherTraces(ctx context.Context, at location, root string) er
 	if strings.HasPrefix(string(smart.body), "ok\x01") || git.status == http.StatusOK {
 		return errUndecided
 	}
-	return fmt.Errorf("%w at %s", errAbsent, at)
+	return fmt.Errorf("%w at %s", errAbsent, at.place())
 }
 
 func (p *provider) get(ctx context.Context, address string) (page, error) {

@@ -30,20 +30,13 @@ func (f *fault) Error() string { return f.detail }
 type location struct {
 	path   string // absolute; empty for a remote location
 	name   string // of a colocated branch in the directory path; empty for its default branch
-	remote string // URL of a remote location, as it was written
+	remote string // URL of a remote location
 	revno  string // the pin; empty for the tip
+	shown  string // how people wrote it, without the pin, where that is something else
 }
 
-// parseLocation understands a location as people write it. Its errors are faults.
-func parseLocation(text string) (location, error) {
-	place, options, pinned := cutLast(text, ";")
-	at, err := parsePlace(place)
-	if err != nil || !pinned {
-		return at, err
-	}
-	at.revno, err = parseOptions(options)
-	return at, err
-}
+// parseLocation understands a location that means the same on every host. Its errors are faults.
+func parseLocation(text string) (location, error) { return names{}.parse(text) }
 
 func parsePlace(text string) (location, error) {
 	switch {
@@ -53,7 +46,7 @@ func parsePlace(text string) (location, error) {
 		return location{path: text}, nil
 	case strings.HasPrefix(text, "file://"):
 		return parseFileURL(text)
-	case strings.HasPrefix(text, "lp:"):
+	case onLaunchpad(text):
 		return parseLaunchpad(text)
 	}
 	return parseURL(text)
@@ -94,14 +87,6 @@ func parseEncoded(base, encoded, text string) (location, error) {
 // default branch.
 func validName(name string) bool {
 	return name == "" || path.Clean("/"+name) == "/"+name
-}
-
-func parseLaunchpad(text string) (location, error) {
-	rest := strings.TrimLeft(strings.TrimPrefix(text, "lp:"), "/")
-	if rest == "" || strings.ContainsAny(rest, " \\@") || slices.Contains(strings.Split(rest, "/"), "..") {
-		return location{}, invalid("The location %q is not a branch on Launchpad.", redact(text))
-	}
-	return location{remote: text}, nil
 }
 
 func parseURL(text string) (location, error) {
@@ -153,6 +138,14 @@ func (l location) unpinned() location {
 
 // String returns the branch as people write it, without the pin.
 func (l location) String() string {
+	if l.shown != "" {
+		return l.shown
+	}
+	return l.place()
+}
+
+// place returns where the branch is read, as people would write it.
+func (l location) place() string {
 	switch {
 	case l.remote != "":
 		return l.remote
@@ -180,7 +173,7 @@ func (l location) personal() bool {
 		strings.HasPrefix(l.remote, "https:")
 }
 
-func (l location) launchpad() bool { return strings.HasPrefix(l.remote, "lp:") }
+func (l location) launchpad() bool { return onLaunchpad(l.remote) }
 
 // escape percent-encodes a path for a URL. Commas are encoded, too, since brz reads parameters after them.
 func escape(p string) string {

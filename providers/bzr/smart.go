@@ -81,9 +81,9 @@ func (s smart) reference(ctx context.Context, at location, dir string) (finding,
 	case err != nil:
 		return finding{}, err
 	case answer.failure() == "nobranch" && len(answer.args) > 1 && answer.args[1] == bstring("location is a repository"):
-		return finding{}, fmt.Errorf("%w at %s, which is a repository without one", errAbsent, at)
+		return finding{}, fmt.Errorf("%w at %s, which is a repository without one", errAbsent, at.place())
 	case answer.failure() == "nobranch":
-		return finding{}, fmt.Errorf("%w at %s", errAbsent, at)
+		return finding{}, fmt.Errorf("%w at %s", errAbsent, at.place())
 	}
 	found, err := answer.texts("ref", 2)
 	if err == nil && found[1] == "" {

@@ -40,7 +40,7 @@ func (p *provider) tip(ctx context.Context, at location) (resource.Revision, err
 	end, tip, err := readTip(at.unpinned())
 	if errors.Is(err, errUndecided) {
 		end.revno = at.revno
-		return p.remoteTip(ctx, end)
+		return p.remoteTip(ctx, p.names.resolve(end))
 	}
 	if err != nil {
 		return resource.Revision{}, err
@@ -180,14 +180,14 @@ func absent(at location) error {
 			return errUndecided
 		}
 	}
-	return fmt.Errorf("%w at %s", errAbsent, at)
+	return fmt.Errorf("%w at %s", errAbsent, at.place())
 }
 
 func noBranch(at location, control string) error {
 	if _, err := os.Lstat(filepath.Join(control, "repository")); err == nil && at.name == "" {
-		return fmt.Errorf("%w at %s, which is a repository without one", errAbsent, at)
+		return fmt.Errorf("%w at %s, which is a repository without one", errAbsent, at.place())
 	}
-	return fmt.Errorf("%w at %s", errAbsent, at)
+	return fmt.Errorf("%w at %s", errAbsent, at.place())
 }
 
 // readFormatName returns the first line of a format file. The lines after it name features; one that is required is beyond us.
