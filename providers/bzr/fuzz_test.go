@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -81,6 +82,40 @@ func FuzzDirstate(f *testing.F) {
 			t.Errorf("got %+v beside the error", state)
 		}
 		_, _ = parseDirstate([]byte(body))
+	})
+}
+
+func TestParseConflicts(t *testing.T) {
+	head := conflictsHeader
+	for text, want := range map[string]string{
+		head: "", head + "path: a b\ntype: text conflict\n": "a b", head + "type: path conflict\npath: a\nconflict_path: b\n\npath: c\n": "a|c",
+		head + "path: a\n\tpath: b\n\npath: a\n": "a", head + "path: é: x": "é: x",
+	} {
+		if got, err := parseConflicts(text); err != nil || strings.Join(got, "|") != want {
+			t.Errorf("%q: got %q, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "BZR conflict list format 2\n", head + "path", head + "<html>\n"} {
+		if got, err := parseConflicts(text); err == nil {
+			t.Errorf("%q: got %q", text, got)
+		}
+	}
+	many := (&provider{brz: newProgram("", 0, 1)}).inConflict(checkout{dir: "/d"}, []string{"a", "b", "c\x1b", "d", "e", "f", "g"})
+	if !strings.Contains(many.Error(), "update: a, b, c, d, e and 2 more.") {
+		t.Errorf("got %q", many)
+	}
+}
+
+func FuzzConflicts(f *testing.F) {
+	for _, body := range []string{"", "path: a\ntype: text conflict\n\npath: b\n", "path: \n\tx", ": \n", "\tx"} {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		paths, err := parseConflicts(conflictsHeader + body)
+		if slices.ContainsFunc(paths, func(p string) bool { return strings.Contains(p, "\n") }) || err != nil && paths != nil {
+			t.Errorf("got %q, %v", paths, err)
+		}
+		_, _ = parseConflicts(body)
 	})
 }
 

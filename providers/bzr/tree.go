@@ -30,8 +30,9 @@ type checkout struct {
 
 // tree is what brz knows of a working tree and of the caller's file in it.
 type tree struct {
-	parents []string
-	file    fileState
+	parents   []string
+	file      fileState
+	conflicts []string // paths
 }
 
 // committedTip returns the tip of the branch in c.dir, having made sure that what the caller read of c.file is what the tip holds.
@@ -109,12 +110,17 @@ func (p *provider) readTree(ctx context.Context, at location, c checkout, tip re
 	if err != nil && !errors.Is(err, errUndecided) {
 		return tree{}, err
 	}
+	var t tree
 	switch format {
 	case "Bazaar Working Tree Format 4 (bzr 0.15)", "Bazaar Working Tree Format 5 (bzr 1.11)", "Bazaar Working Tree Format 6 (bzr 1.14)":
-		return readDirstate(filepath.Join(control, "dirstate"), c.file)
+		t, err = readDirstate(filepath.Join(control, "dirstate"), c.file)
 	default:
-		return p.askTree(ctx, at, c, tip)
+		t, err = p.askTree(ctx, at, c, tip)
 	}
+	if err == nil {
+		t.conflicts, err = readConflicts(control)
+	}
+	return t, err
 }
 
 func readDirstate(name, file string) (tree, error) {
@@ -132,7 +138,7 @@ func (p *provider) askTree(ctx context.Context, at location, c checkout, tip res
 	if err != nil {
 		return tree{}, err
 	}
-	parent, err := parseInfo(out)
+	parent, err := parseParent(out)
 	if err != nil {
 		return tree{}, err
 	}
@@ -140,12 +146,22 @@ func (p *provider) askTree(ctx context.Context, at location, c checkout, tip res
 	if err != nil {
 		return tree{}, err
 	}
-	t := tree{parents: []string{parent.ID}}
+	t := tree{parents: []string{parent}}
 	if strings.Contains("\n"+string(status), "\nP ") {
 		t.parents = append(t.parents, "")
 	}
 	t.file, err = p.askFile(ctx, at, c, tip, string(status))
 	return t, err
+}
+
+// parseParent returns the id that brz revision-info --tree prints. In the place of the number of a revision that has left the branch are
+// question marks.
+func parseParent(out []byte) (string, error) {
+	if id, lost := strings.CutPrefix(string(out), "??? "); lost {
+		out = []byte("0 " + id)
+	}
+	found, err := parseInfo(out)
+	return found.ID, err
 }
 
 func (p *provider) askFile(ctx context.Context, at location, c checkout, tip resource.Revision, status string) (fileState, error) {
@@ -177,12 +193,14 @@ const behindSummary = "Tree behind its branch"
 func (p *provider) checkTree(c checkout, tip resource.Revision, t tree) error {
 	name := shellescape.Quote(path.Join(c.dir, c.file))
 	switch {
+	case len(t.conflicts) > 0:
+		return p.inConflict(c, t.conflicts)
 	case len(t.parents) == 0 || t.parents[0] != tip.ID:
 		return p.faultf(behindSummary, "The working tree at %s is not at the tip of its branch, revision %s, so its %s is of another "+
 			"revision. Bring it up to date: BRZ update %s", c.dir, tip.Revno, c.file, shellescape.Quote(c.dir))
 	case len(t.parents) > 1:
 		return p.faultf("Pending merge", "The working tree at %s holds a merge that is not committed. Commit it: cd %s && BRZ commit; or "+
-			"drop it: BRZ revert %s", c.dir, shellescape.Quote(c.dir), shellescape.Quote(c.dir))
+			"drop it: cd %s && BRZ revert", c.dir, shellescape.Quote(c.dir), shellescape.Quote(c.dir))
 	case !t.file.versioned && !t.file.committed:
 		return p.faultf("File not versioned", "The file %s is in no revision of the branch at %s. Add and commit it: BRZ add %s && BRZ "+
 			"commit %s", c.file, c.dir, name, name)

@@ -2,6 +2,8 @@ package bzr
 
 import (
 	"os"
+	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -78,7 +80,46 @@ func treeCases() map[string]treeCase {
 			brz(t, dir, "add", "-q", "less")
 			brz(t, dir, "commit", "-qm", "less")
 			brz(t, dir, "merge", "-q", dir+"-far")
-		}, "2", "Pending merge", "brz commit; or drop it: brz revert DIR"},
+		}, "2", "Pending merge", "brz commit; or drop it: cd DIR && brz revert"},
+		"conflict": {func(t *testing.T, dir string) {
+			fork(t, dir, "config.ini", "3")
+			commit(t, dir, "4")
+			clash(t, dir, "merge", dir+"-far")
+		}, "4", "Conflicts", "update: config.ini. Mend these files and commit: cd DIR && brz resolve --all && brz commit; or drop all that is " +
+			"not committed: cd DIR && brz revert"},
+		"conflict elsewhere": {func(t *testing.T, dir string) {
+			fork(t, dir, "other", "3")
+			write(t, dir+"/other", "4")
+			brz(t, dir, "add", "-q", "other")
+			brz(t, dir, "commit", "-qm", "other")
+			clash(t, dir, "merge", dir+"-far")
+		}, "2", "Conflicts", "update: other.moved. Mend"},
+		"conflict of an update": {func(t *testing.T, dir string) {
+			brz(t, dir, "update", "-q", "-r1")
+			write(t, dir+"/config.ini", "3")
+			clash(t, dir, "update")
+		}, "3", "Conflicts", "update: config.ini. Mend"},
+		"resolved": {func(t *testing.T, dir string) {
+			fork(t, dir, "config.ini", "3")
+			commit(t, dir, "4")
+			clash(t, dir, "merge", dir+"-far")
+			write(t, dir+"/config.ini", "5")
+			brz(t, dir, "resolve", "-q", "--all")
+			brz(t, dir, "commit", "-qm", "both")
+		}, "5", "", ""},
+		"overwritten": {func(t *testing.T, dir string) {
+			brz(t, dir, "branch", "-q", "-r1", dir, dir+"-far")
+			commit(t, dir+"-far", "3")
+			brz(t, dir+"-far", "push", "-q", "--overwrite", serve(t, dir, "--allow-writes"))
+		}, "2", "Tree behind its branch", "brz update DIR"},
+		"overwritten and updated": {func(t *testing.T, dir string) {
+			brz(t, dir, "branch", "-q", "-r1", dir, dir+"-far")
+			write(t, dir+"-far/other", "3")
+			brz(t, dir+"-far", "add", "-q")
+			brz(t, dir+"-far", "commit", "-qm", "other")
+			brz(t, dir+"-far", "push", "-q", "--overwrite", serve(t, dir, "--allow-writes"))
+			brz(t, dir, "update", "-q")
+		}, "2", "Uncommitted change", "brz revert DIR/config.ini"},
 		"no tree": {func(t *testing.T, dir string) {
 			brz(t, dir, "remove-tree", "-q", "--force")
 			write(t, dir+"/config.ini", "2")
@@ -88,6 +129,57 @@ func treeCases() map[string]treeCase {
 			brz(t, dir, "bind", "-q", dir+"-far")
 			commit(t, dir+"-far", "3")
 		}, "2", "", ""},
+		"bound and apart": {func(t *testing.T, dir string) {
+			brz(t, dir, "branch", "-q", dir, dir+"-far")
+			brz(t, dir, "bind", "-q", dir+"-far")
+			commit(t, dir+"-far", "3")
+			write(t, dir+"/config.ini", "4")
+			brz(t, dir, "commit", "-q", "--local", "-m", "here")
+		}, "4", "", ""},
+	}
+}
+
+// fork makes the branch dir-far, which has one commit more.
+func fork(t *testing.T, dir, file, text string) {
+	t.Helper()
+	brz(t, dir, "branch", "-q", dir, dir+"-far")
+	write(t, dir+"-far/"+file, text)
+	brz(t, dir+"-far", "add", "-q")
+	brz(t, dir+"-far", "commit", "-qm", "fork")
+}
+
+// clash runs a command of brz that meets with conflicts.
+func clash(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	cmd := exec.Command("brz", args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 1 {
+		t.Fatalf("brz %q: %v: %s", args, err, out)
+	}
+}
+
+// statusLines says, for each fault, how brz status tells it.
+var statusLines = map[string]string{
+	"Conflicts":              `(?m)^conflicts:$`,
+	"Tree behind its branch": `working tree is out of date, run 'brz update'`,
+	"Pending merge":          `(?m)^pending merge tips:`,
+	"File removed":           `(?m)^(removed|renamed):\n(  .*\n)*?  config\.ini( => |$)`,
+	"File not committed":     `(?m)^added:\n(  .*\n)*?  config\.ini$`,
+	"File not versioned":     `(?m)^unknown:\n(  .*\n)*?  config\.ini$`,
+	"Uncommitted change":     `(?m)^modified:\n(  .*\n)*?  config\.ini\*?$`,
+}
+
+// checkStatus holds what is found of a tree against what brz status says of it: each fault has its line there, and without a fault there is none.
+func checkStatus(t *testing.T, dir, summary string) {
+	t.Helper()
+	out, err := exec.Command("brz", "status", dir).CombinedOutput()
+	if err != nil {
+		t.Fatalf("brz status: %v: %s", err, out)
+	}
+	for fault, line := range statusLines {
+		if said := regexp.MustCompile(line).Match(out); said && summary == "" || !said && summary == fault {
+			t.Errorf("the fault is %q, brz status says\n%s", summary, out)
+		}
 	}
 }
 
@@ -106,6 +198,9 @@ func TestTreeChecks(t *testing.T) {
 				}
 				test.change(t, dir)
 				checkTreeCase(t, dir, format, test)
+				if name != "no tree" && name != "added again" { // a file with another id and the same text is as good
+					checkStatus(t, dir, test.summary)
+				}
 			})
 		}
 	}
@@ -163,6 +258,32 @@ func TestMendingCommandMends(t *testing.T) {
 	empty := newBranch(t, t.TempDir()+"/e", "2a")
 	write(t, empty+"/config.ini", "1")
 	checkFailure(t, read(t, p, wantedTree(empty, "1"))[0], "Empty branch", "brz commit")
+}
+
+func TestWhatWasMergedCanBeDropped(t *testing.T) {
+	for _, text := range []string{"1", "3"} { // the second is in conflict with what is merged
+		dir := newBranch(t, t.TempDir()+"/a service", "2a", "1")
+		fork(t, dir, "config.ini", "2")
+		if text == "3" {
+			commit(t, dir, text)
+			clash(t, dir, "merge", dir+"-far")
+		} else {
+			brz(t, dir, "merge", "-q", dir+"-far")
+		}
+		p := withoutBrz(t)
+		r := read(t, p, wantedTree(dir, text))[0]
+		_, command, _ := cutLast(r.Err.(*resource.AttrError).Detail, ": ")
+		shell(t, command)
+		if got := revision(t, read(t, p, wantedTree(dir, text))[0]); got != info(t, dir) {
+			t.Errorf("got %s", got)
+		}
+	}
+}
+
+func TestUnknownListOfConflicts(t *testing.T) {
+	dir := newBranch(t, t.TempDir()+"/b", "2a", "1")
+	write(t, dir+"/.bzr/checkout/conflicts", "<html>")
+	checkFailure(t, read(t, withoutBrz(t), wantedTree(dir, "1"))[0], "", "the list of conflicts has an unknown format")
 }
 
 func TestTreeOfACheckout(t *testing.T) {
