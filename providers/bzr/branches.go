@@ -22,7 +22,8 @@ type branch struct {
 // answer is what was found of a branch.
 type answer struct {
 	revision resource.Revision
-	err      error // a *fault if the declaration has to be mended
+	fallback string // why brz was asked, if it was
+	err      error  // a *fault if the declaration has to be mended
 }
 
 // branches is the resource type bzr_branch.
@@ -82,8 +83,8 @@ func (b branches) host(declared branch) host {
 	if err != nil {
 		return host{}
 	}
-	u, ok := at.direct()
-	if !ok {
+	u, err := at.direct()
+	if err != nil {
 		return host{}
 	}
 	return hostOf(u)
@@ -121,9 +122,9 @@ func (b branches) look(ctx context.Context, declared branch) answer {
 	}
 	var found answer
 	if declared.TreeFile == "" {
-		found.revision, found.err = b.tip(ctx, at)
+		found = b.tip(ctx, at)
 	} else {
-		found.revision, found.err = b.committedTip(ctx, at, checkout{at.path, declared.TreeFile, declared.TreeSHA1})
+		found = b.committedTip(ctx, at, checkout{at.path, declared.TreeFile, declared.TreeSHA1})
 	}
 	found.err = failedLook(at, found.err)
 	return found
@@ -141,14 +142,14 @@ func failedLook(at location, err error) error {
 func reading(w resource.Wanted, found answer) resource.Reading {
 	var f *fault
 	if errors.As(found.err, &f) {
-		return resource.Reading{Addr: w.Addr, Err: &resource.AttrError{Addr: w.Addr, Attr: "location", Summary: f.summary, Detail: f.detail}}
+		found.err = &resource.AttrError{Addr: w.Addr, Attr: "location", Summary: f.summary, Detail: f.detail}
 	}
 	if found.err != nil {
-		return resource.Reading{Addr: w.Addr, Err: found.err}
+		return resource.Reading{Addr: w.Addr, Err: found.err, Fallback: found.fallback}
 	}
 	attrs := w.Config.AsValueMap()
 	attrs["revision"] = found.revision.Value()
-	return resource.Reading{Addr: w.Addr, Object: cty.ObjectVal(attrs)}
+	return resource.Reading{Addr: w.Addr, Object: cty.ObjectVal(attrs), Fallback: found.fallback}
 }
 
 // forEach calls f for 0 to n-1, at most limit at a time, and returns when all calls have.

@@ -48,6 +48,7 @@ type webCaller struct {
 	site *url.URL // scheme and host
 }
 
+// call implements caller. Where there is no smart server, or one that cannot be understood, the error is errUndecided.
 func (w webCaller) call(ctx context.Context, q request) (reply, error) {
 	at := *w.site
 	at.Path = path.Join("/", q.dir) + smartFile
@@ -56,7 +57,11 @@ func (w webCaller) call(ctx context.Context, q request) (reply, error) {
 		return reply{}, err
 	}
 	if found.status != http.StatusOK {
-		return reply{}, errUndecided
+		return reply{}, undecided("a web server without a smart server")
 	}
-	return readReply(bufio.NewReader(bytes.NewReader(found.body)))
+	answer, err := readReply(bufio.NewReader(bytes.NewReader(found.body)))
+	if err != nil {
+		return reply{}, undecided("a web server without a smart server that can be understood")
+	}
+	return answer, nil
 }

@@ -1,7 +1,7 @@
 // Package bzr reads branches of Bazaar, and of Breezy after it: their tips, the revisions that pins name, and the log between two
 // revisions. It never writes. What lies on the local disk is read as files, a few microseconds a branch. Tips on other hosts cost a request
-// each, over connections that are shared: of the smart protocol (bzr://, bzr+ssh://) or of HTTP. Everything else is asked of brz, one process
-// a branch.
+// each, over connections that are shared: of the smart protocol (bzr://, bzr+ssh://) or of HTTP. What files do not tell of a local branch is
+// asked of one brz that serves this host to us. The little that is left is asked of brz, one process a branch, and a reading says why.
 package bzr
 
 import (
@@ -64,7 +64,7 @@ func branchSchema() resource.Schema {
 		Role: resource.Source,
 		Attrs: map[string]resource.Attr{
 			"location": {Type: cty.String, Required: true, Public: true,
-				Doc: "An absolute path or a URL, followed by ;revno=N to pin a revision."},
+				Doc: "An absolute path or a URL, followed by ;revno=N, ;revid=ID or ;tag=NAME to pin a revision."},
 			"tree_file": {Type: cty.String, Public: true,
 				Doc: "A file that must be committed, unmodified and at the tip in the working tree at the location."},
 			"tree_sha1": {Type: cty.String,

@@ -101,10 +101,9 @@ func (p *provider) find(ctx context.Context, at location) (served, error) {
 	if err == nil {
 		return served{smart{p.smart.server(thisHost)}, thisHost, end.path, tip}, nil
 	}
-	if !errors.Is(err, errUndecided) {
+	if end = p.names.resolve(end); end.remote == "" {
 		return served{}, err
 	}
-	end = p.names.resolve(end)
 	for range maxHops + 1 {
 		found, err := p.askHost(ctx, end)
 		if err != nil {
@@ -121,9 +120,9 @@ func (p *provider) find(ctx context.Context, at location) (served, error) {
 }
 
 func (p *provider) servedAt(at location, tip resource.Revision) (served, error) {
-	u, ok := at.direct()
-	if !ok {
-		return served{}, errUndecided
+	u, err := at.direct()
+	if err != nil {
+		return served{}, err
 	}
 	return served{p.server(u), hostOf(u), u.Path, tip}, nil
 }

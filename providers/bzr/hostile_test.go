@@ -126,7 +126,7 @@ func TestHostileServers(t *testing.T) {
 	head := banner + "\x00\x00\x00\x02de"
 	for text, want := range map[string]string{
 		"HTTP/1.1 400 Bad Request\r\n\r\n":              "does not speak version 3",
-		banner + "\xff\xff\xff\xff":                     "announces 4294967295 bytes, more than the 65536",
+		banner + "\xff\xff\xff\xff":                     "announces 4294967295 bytes, more than the 1048576",
 		head + "oSs\xff\xff\xff\xff":                    "announces 4294967295 bytes",
 		head + "oSs\x00\x00\x00\x02leb\xff\xff\xff\xff": "announces 4294967295 bytes, more than the 16777216",
 		head + "oSs\x00\x00\x00\x0499:x":                "a string is said to be 99 bytes",
@@ -147,6 +147,46 @@ func TestHostileServers(t *testing.T) {
 		root := fake(t, answering(text))
 		r := read(t, impatient(t), wanted("app", root+"/b"))[0]
 		checkFailure(t, r, "", want)
+	}
+}
+
+func TestHostileAnswersToPins(t *testing.T) {
+	tip := answerOf('S', "l2:ok1:72:ide")
+	for _, test := range []struct{ pin, answer, want string }{
+		{"revid=x", answerOf('S', "le"), "is not installed"},
+		{"revid=x", answerOf('S', "l2:oke"), "is not installed"},
+		{"revid=x", answerOf('S', "l2:ok2:-1e"), "is not installed"},
+		{"revid=x", answerOf('S', "l2:ok1:1i2ee"), "is not installed"},
+		{"revid=x", answerOf('E', "l25:GhostRevisionsHaveNoRevno1:x1:ye"), "is not installed"},
+		{"revid=x", answerOf('E', "l14:NoSuchRevision1:xe"), "is not installed"}, // nor is it said whether the branch is stacked
+		{"tag=x", answerOf('S', "le"), "is not installed"},
+		{"tag=x", answerOf('S', "li1ee"), "is not installed"},
+		{"tag=x", answerOf('S', "l3:xxxe"), "its tags cannot be read"},
+		{"tag=x", answerOf('S', "l10:d1:x3:a bee"), "its tags cannot be read"},
+		{"tag=x", answerOf('S', "l10:d1:x2:id1:e"), "its tags cannot be read"},
+		{"tag=x", answerOf('S', "l12:d1:x5:null:ee"), "names the revision null:, which is not in the branch"},
+		{"tag=x", answerOf('S', "l2:dee"), "has no tag x"},
+		{"revno=3", answerOf('S', "le"), "is not installed"},
+		{"revno=3", answerOf('S', "l2:ok0:4:true4:true4:true3:fmte"), "is not installed"},
+	} {
+		root := fake(t, func(c net.Conn) {
+			for r := bufio.NewReader(c); ; {
+				switch readVerb(r) {
+				case "":
+					return
+				case "hello":
+					_, _ = io.WriteString(c, okHello)
+				case "Branch.last_revision_info":
+					_, _ = io.WriteString(c, tip)
+				default:
+					_, _ = io.WriteString(c, test.answer)
+				}
+			}
+		})
+		r := read(t, impatient(t), wanted("app", root+"/b;"+test.pin))[0]
+		if r.Err == nil || !strings.Contains(r.Err.Error(), test.want) {
+			t.Errorf("%s, %q: got %v, want %q", test.pin, test.answer, r.Err, test.want)
+		}
 	}
 }
 

@@ -52,25 +52,38 @@ type page struct {
 
 func (a page) missing() bool { return a.status == http.StatusNotFound || a.status == http.StatusGone }
 
-// askWeb reads the branch's files from a web server.
-func (p *provider) askWeb(ctx context.Context, at location) (finding, error) {
+// odd returns an errUndecided for a page that is not the file that was asked for.
+func (a page) odd() error {
+	if a.status == http.StatusUnauthorized || a.status == http.StatusForbidden {
+		return undecided("a web server that wants a password")
+	}
+	return undecided("an unusual answer of the web server")
+}
+
+// askWeb reads the branch's files from a web server. What they do not tell, a smart server may, which is asked at the same URL.
+func (p *provider) askWeb(ctx context.Context, at location, u *url.URL) (finding, error) {
 	root := strings.TrimRight(at.remote, "/")
 	found, err := p.get(ctx, root+"/.bzr/branch/last-revision")
 	if err != nil {
 		return finding{}, err
 	}
 	if found.missing() {
-		return p.whyMissing(ctx, at, root)
+		return p.whyMissing(ctx, at, u, root)
 	}
 	tip, err := parseLastRevision(found.body)
 	if err != nil || found.status != http.StatusOK {
-		return finding{}, errUndecided
+		return finding{}, found.odd()
 	}
-	return p.choose(at, tip)
+	chosen, err := p.choose(at, tip)
+	if errors.Is(err, errUndecided) {
+		s := served{p.server(u), hostOf(u), u.Path, tip}
+		chosen, err = s.pinned(ctx, at, func(ctx context.Context) (map[string]string, error) { return p.webTags(ctx, root) })
+	}
+	return finding{revision: chosen}, err
 }
 
 // whyMissing says what is at the location instead of a branch whose tip can be read.
-func (p *provider) whyMissing(ctx context.Context, at location, root string) (finding, error) {
+func (p *provider) whyMissing(ctx context.Context, at location, u *url.URL, root string) (finding, error) {
 	format, err := p.get(ctx, root+formatFile)
 	if err != nil {
 		return finding{}, err
@@ -78,46 +91,52 @@ func (p *provider) whyMissing(ctx context.Context, at location, root string) (fi
 	if format.status == http.StatusOK && strings.HasPrefix(string(format.body), "Bazaar-NG Branch Reference Format 1\n") {
 		return p.webReference(ctx, root)
 	}
-	if !format.missing() {
-		return finding{}, errUndecided
+	if format.status == http.StatusOK && strings.HasPrefix(string(format.body), "Bazaar") {
+		return finding{}, undecided("an unknown branch format")
 	}
-	return finding{}, p.otherTraces(ctx, at, root)
+	if !format.missing() {
+		return finding{}, format.odd()
+	}
+	return p.withoutFiles(ctx, at, u, root)
 }
 
 func (p *provider) webReference(ctx context.Context, root string) (finding, error) {
 	found, err := p.get(ctx, root+"/.bzr/branch/location")
 	if err == nil && (found.status != http.StatusOK || len(found.body) == 0) {
-		err = errUndecided
+		err = found.odd()
 	}
 	return finding{reference: string(found.body)}, err
 }
 
-// otherTraces returns errUndecided if there may be a branch that is not served as plain files: by a smart server, which has no files to
-// show, or as a repository of git.
-func (p *provider) otherTraces(ctx context.Context, at location, root string) error {
+// withoutFiles looks for a branch that is not shown as files: there may be a smart server alone, or a repository of git.
+func (p *provider) withoutFiles(ctx context.Context, at location, u *url.URL, root string) (finding, error) {
 	smart, err := p.fetch(ctx, http.MethodPost, root+smartFile, []byte("hello\n"), maxSmall)
 	if err != nil {
-		return err
+		return finding{}, err
+	}
+	if strings.HasPrefix(string(smart.body), "ok\x01") {
+		return p.askSmart(ctx, at, u)
 	}
 	git, err := p.get(ctx, root+"/info/refs?service=git-upload-pack")
 	if err != nil {
-		return err
+		return finding{}, err
 	}
-	if strings.HasPrefix(string(smart.body), "ok\x01") || git.status == http.StatusOK {
-		return errUndecided
+	if git.status == http.StatusOK {
+		return finding{}, undecided("a branch of another system")
 	}
-	return fmt.Errorf("%w at %s", errAbsent, at.place())
+	return finding{}, fmt.Errorf("%w at %s", errAbsent, at.place())
 }
 
 func (p *provider) get(ctx context.Context, address string) (page, error) {
 	return p.fetch(ctx, http.MethodGet, address, nil, maxSmall)
 }
 
-// fetch asks a web server. A body longer than limit is none. A server in trouble is an error, and one whose certificate only brz may have been told to trust is errUndecided.
+// fetch asks a web server. A body longer than limit is none. A server in trouble is an error, and one whose certificate only brz may have been
+// told to trust is errUndecided.
 func (p *provider) fetch(ctx context.Context, method, address string, body []byte, limit int) (page, error) {
 	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
-		return page{}, errUndecided
+		return page{}, undecided("an unusual URL")
 	}
 	request.Header.Set("User-Agent", "cdplan")
 	answer, err := p.web.Do(request)
@@ -146,7 +165,7 @@ func webError(ctx context.Context, err error) error {
 	case late(ctx, err):
 		return context.Cause(ctx)
 	case errors.As(err, &untrusted):
-		return errUndecided
+		return undecided("a certificate that is not trusted")
 	case errors.As(err, &wrapped):
 		err = wrapped.Err
 	}

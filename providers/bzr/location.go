@@ -11,11 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-const (
-	accepted = "A location is an absolute path such as /srv/branches/app, or a URL that begins with file://, bzr://, bzr+ssh://, sftp://, " +
-		"http://, https:// or lp:."
-	optionsHelp = "The one option that may follow the last semicolon of a location is revno, as in ;revno=41 or ;revno=41.2.1."
-)
+const accepted = "A location is an absolute path such as /srv/branches/app, or a URL that begins with file://, bzr://, bzr+ssh://, sftp://, " +
+	"http://, https:// or lp:."
 
 // fault is something about the declared location that a person has to mend. It becomes a resource.AttrError once it is known which
 // resources were declared with it.
@@ -31,7 +28,7 @@ type location struct {
 	path   string // absolute; empty for a remote location
 	name   string // of a colocated branch in the directory path; empty for its default branch
 	remote string // URL of a remote location
-	revno  string // the pin; empty for the tip
+	pin    pin
 	shown  string // how people wrote it, without the pin, where that is something else
 }
 
@@ -111,28 +108,15 @@ func remoteScheme(scheme string) bool {
 	return slices.Contains([]string{"bzr", "bzr+ssh", "sftp", "http", "https"}, scheme)
 }
 
-// parseOptions returns the revno among the options of a location, "revno=N" so far.
-func parseOptions(text string) (string, error) {
-	revno := ""
-	for option := range strings.SplitSeq(text, ",") {
-		key, value, _ := strings.Cut(strings.TrimSpace(option), "=")
-		if key != "revno" {
-			return "", &fault{"Unknown option", fmt.Sprintf("The location has an option %q. %s", key, optionsHelp)}
-		}
-		if revno != "" || !revnoForm.MatchString(value) {
-			return "", &fault{"Invalid pin", fmt.Sprintf("The location has the pin %q. %s", value, optionsHelp)}
-		}
-		revno = value
-	}
-	return revno, nil
-}
-
-// revnoForm is a revision number: of the main line, or dotted.
-var revnoForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*$`)
-
 // unpinned returns the branch itself.
 func (l location) unpinned() location {
-	l.revno = ""
+	l.pin = pin{}
+	return l
+}
+
+// meantBy returns the location as the one to which what people wrote has led, with its pin.
+func (l location) meantBy(written location) location {
+	l.pin, l.shown = written.pin, written.String()
 	return l
 }
 

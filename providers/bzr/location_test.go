@@ -11,24 +11,26 @@ import (
 func TestParseLocation(t *testing.T) {
 	for text, want := range map[string]location{
 		"/srv/a b":                            {path: "/srv/a b"},
-		"/srv/a;revno=41":                     {path: "/srv/a", revno: "41"},
-		"/srv/a,b;x;revno=41.2.1":             {path: "/srv/a,b;x", revno: "41.2.1"},
+		"/srv/a;revno=41":                     {path: "/srv/a", pin: pin{byRevno, "41"}},
+		"/srv/a,b;x;revno=41.2.1":             {path: "/srv/a,b;x", pin: pin{byRevno, "41.2.1"}},
 		"file:///srv/a%20b/":                  {path: "/srv/a b"},
 		"file://localhost/srv/a":              {path: "/srv/a"},
-		"file:///srv/a/,branch=x%2Fy;revno=2": {path: "/srv/a", name: "x/y", revno: "2"},
+		"file:///srv/a/,branch=x%2Fy;revno=2": {path: "/srv/a", name: "x/y", pin: pin{byRevno, "2"}},
 		"file:///srv/a,branch=caf%C3%A9":      {path: "/srv/a", name: "café"},
 		"bzr://h:4155/b":                      {remote: "bzr://h:4155/b"},
-		"bzr+ssh://joe@h/~joe/b;revno=3":      {remote: "bzr+ssh://joe@h/~joe/b", revno: "3"},
+		"bzr+ssh://joe@h/~joe/b;revno=3":      {remote: "bzr+ssh://joe@h/~joe/b", pin: pin{byRevno, "3"}},
 		"sftp://h/b":                          {remote: "sftp://h/b"},
 		"https://h/b":                         {remote: "https://h/b"},
 		"lp:app":                              {remote: "lp:app"},
-		"lp:~team/app/trunk;revno=9":          {remote: "lp:~team/app/trunk", revno: "9"},
+		"/srv/a;revid=joe@h-1,2;x;tag=y":      {path: "/srv/a", pin: pin{byID, "joe@h-1,2;x;tag=y"}},
+		"/srv/a;b;tag=v1 beta;revno=3":        {path: "/srv/a;b", pin: pin{byTag, "v1 beta;revno=3"}},
+		"lp:~team/app/trunk;revno=9":          {remote: "lp:~team/app/trunk", pin: pin{byRevno, "9"}},
 	} {
 		got, err := parseLocation(text)
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(location{})); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(location{}, pin{})); diff != "" {
 			t.Errorf("%q: %s", text, diff)
 		}
 	}
@@ -52,7 +54,10 @@ func TestParseLocationRefuses(t *testing.T) {
 		"http://joe:se/cret@h/a": "Invalid location", "http://joe:secret@@h/a": "Password in location",
 		"http://joe:secret@h/%zz": "Invalid location", "x+http://joe:secret@h/": "Invalid location",
 		"/a;revno=x": "Invalid pin", "/a;revno=": "Invalid pin", "/a;revno=-1": "Invalid pin", "/a;revno=1..2": "Invalid pin",
-		"/a;revno=1,revno=2": "Invalid pin", "/a;overwrite=True": "Unknown option", "/a;revno=1,method=copy": "Unknown option", "/a;": "Unknown option",
+		"/a;revno=1,revno=2": "Invalid pin", "/a;overwrite=True": "Unknown option", "/a;revno=1,method=copy": "Invalid pin", "/a;": "Unknown option",
+		"/a;revno=1;tag=x": "Invalid pin", "/a;revid=": "Invalid pin", "/a;revid=null:": "Invalid pin", "/a;revid=a b": "Invalid pin",
+		"/a;tag=": "Invalid pin", "/a;tag=a\x1bb": "Invalid pin", "/a;revision=3": "Unknown option", "/a;tags=x": "Unknown option",
+		"/a;revid=\xff": "Invalid pin", "/a;revno": "Unknown option",
 	} {
 		_, err := parseLocation(text)
 		var f *fault

@@ -38,13 +38,13 @@ func beginsLocation(text string) bool {
 
 // parse understands a location. Its errors are faults.
 func (n names) parse(text string) (location, error) {
-	place, options, pinned := cutLast(text, ";")
+	place, pin, wrong := cutPin(text)
 	at, err := n.parsePlace(place)
-	if err != nil || !pinned {
+	if err != nil {
 		return at, err
 	}
-	at.revno, err = parseOptions(options)
-	return at, err
+	at.pin = pin
+	return at, wrong
 }
 
 // parsePlace understands a location without a pin.

@@ -73,7 +73,7 @@ func TestRewrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]location{
-		"lp:web;revno=3": {remote: "bzr+ssh://mirror.example.com/lp/web", revno: "3",
+		"lp:web;revno=3": {remote: "bzr+ssh://mirror.example.com/lp/web", pin: pin{byRevno, "3"},
 			shown: "lp:web (rewritten to bzr+ssh://mirror.example.com/lp/web)"},
 		"lp:~team/web": {path: "/srv/team/web", shown: "lp:~team/web (rewritten to /srv/team/web)"},
 		"app:trunk": {remote: "bzr+ssh://joe@bazaar.launchpad.net/~team/app/trunk",
@@ -85,7 +85,7 @@ func TestRewrite(t *testing.T) {
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(location{})); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(location{}, pin{})); diff != "" {
 			t.Errorf("%q: %s", text, diff)
 		}
 	}

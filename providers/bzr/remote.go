@@ -2,7 +2,6 @@ package bzr
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -18,21 +17,18 @@ type finding struct {
 	reference string
 }
 
-// remoteTip returns the revision of a branch on another host, asking brz if the host cannot be asked directly.
-func (p *provider) remoteTip(ctx context.Context, at location) (resource.Revision, error) {
+// remoteTip returns the revision of a branch on another host, and where it really is.
+func (p *provider) remoteTip(ctx context.Context, at location) (resource.Revision, location, error) {
 	for range maxHops + 1 {
 		found, err := p.askHost(ctx, at)
-		if errors.Is(err, errUndecided) {
-			return p.askTip(ctx, at)
-		}
 		if err != nil || found.reference == "" {
-			return found.revision, err
+			return found.revision, at, err
 		}
 		if at, err = follow(at, found.reference); err != nil {
-			return resource.Revision{}, err
+			return resource.Revision{}, at, err
 		}
 	}
-	return resource.Revision{}, tooManyHops()
+	return resource.Revision{}, at, tooManyHops()
 }
 
 func tooManyHops() error { return fmt.Errorf("more than %d references, one behind the other", maxHops) }
@@ -44,8 +40,7 @@ func follow(at location, reference string) (location, error) {
 	if err != nil || next.remote == "" || !sameWay(at.remote, next.remote) {
 		return at, fmt.Errorf("cannot follow the reference to %.100q", clean(redact(reference)))
 	}
-	next.revno = at.revno
-	return next, nil
+	return next.meantBy(at), nil
 }
 
 // sameWay says that both URLs have the same scheme, or that the second is the safer one.
@@ -57,12 +52,12 @@ func sameWay(from, to string) bool {
 
 // askHost asks the host of the branch. The deadline counts from now on and covers the wait for a connection.
 func (p *provider) askHost(ctx context.Context, at location) (finding, error) {
-	u, ok := at.direct()
-	if !ok {
-		return finding{}, errUndecided
+	u, err := at.direct()
+	if err != nil {
+		return finding{}, err
 	}
 	var found finding
-	err := p.guard(ctx, hostOf(u), func(ctx context.Context) (err error) {
+	err = p.guard(ctx, hostOf(u), func(ctx context.Context) (err error) {
 		found, err = p.askURL(ctx, at, u)
 		return err
 	})
@@ -84,38 +79,43 @@ func (p *provider) guard(ctx context.Context, h host, ask func(context.Context) 
 
 func (p *provider) askURL(ctx context.Context, at location, u *url.URL) (finding, error) {
 	if u.Scheme == "http" || u.Scheme == "https" {
-		return p.askWeb(ctx, at)
+		return p.askWeb(ctx, at, u)
 	}
-	return p.askSmart(ctx, smart{p.smart.server(hostOf(u))}, at, u.Path)
+	return p.askSmart(ctx, at, u)
 }
 
-// choose returns the revision that is wanted if the tip is it, and errUndecided if a pin names another.
-func (p *provider) choose(at location, tip resource.Revision) (finding, error) {
+// choose returns the tip if that is the revision that is wanted, and errUndecided if a pin names another.
+func (p *provider) choose(at location, tip resource.Revision) (resource.Revision, error) {
 	switch {
 	case tip.ID == nullID:
-		return finding{}, p.noCommits(at)
-	case at.revno != "" && at.revno != tip.Revno:
-		return finding{}, errUndecided
+		return resource.Revision{}, p.noCommits(at)
+	case at.pin == pin{}, at.pin == pin{byRevno, tip.Revno}, at.pin == pin{byID, tip.ID}:
+		return tip, nil
 	}
-	return finding{revision: tip}, nil
+	return resource.Revision{}, undecided("a pin that is not the tip")
 }
 
 func hostOf(u *url.URL) host {
 	return host{scheme: u.Scheme, user: u.User.Username(), name: u.Hostname(), port: u.Port()}
 }
 
-// direct returns the URL of a location whose host can be asked without brz. Colocated branches and whatever needs a user's passwords are brz's.
-func (l location) direct() (*url.URL, bool) {
+// direct returns the URL of a remote location. Where brz has to be asked instead, there is errUndecided.
+func (l location) direct() (*url.URL, error) {
+	if l.launchpad() {
+		return nil, undecided("a location that only Launchpad can resolve")
+	}
 	u, err := url.Parse(l.remote)
-	if l.remote == "" || err != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(l.remote, ",branch=") ||
-		!utf8.ValidString(u.Path) || strings.ContainsFunc(u.Path, unicode.IsControl) {
-		return nil, false
+	odd := err != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || !utf8.ValidString(u.Path) ||
+		strings.ContainsFunc(u.Path, unicode.IsControl)
+	switch {
+	case odd || l.remote == "":
+		return nil, undecided("an unusual URL")
+	case strings.Contains(l.remote, ",branch="):
+		return nil, undecided("a colocated branch on another host")
+	case u.Scheme == "sftp":
+		return nil, undecided("sftp is not read directly")
+	case u.User != nil && u.Scheme != "bzr+ssh":
+		return nil, undecided("a URL with a user name")
 	}
-	switch u.Scheme {
-	case "bzr", "http", "https":
-		return u, u.User == nil
-	case "bzr+ssh":
-		return u, true
-	}
-	return nil, false
+	return u, nil
 }

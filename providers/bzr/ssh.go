@@ -23,7 +23,7 @@ var sshWord = regexp.MustCompile(`^[A-Za-z0-9_:][A-Za-z0-9_:.%+~-]*$`)
 func dialSSH(ctx context.Context, h host) (link, error) {
 	path, err := exec.LookPath("ssh")
 	if err != nil {
-		return nil, errUndecided
+		return nil, undecided("ssh is not installed")
 	}
 	if h.user != "" && !sshWord.MatchString(h.user) || !sshWord.MatchString(h.name) {
 		return nil, fmt.Errorf("ssh cannot be given the host %q and the user %q", h.name, h.user)

@@ -31,27 +31,57 @@ const (
 var (
 	// errAbsent says that there is no branch at the location itself. What may be above it does not matter.
 	errAbsent = errors.New("no branch")
-	// errUndecided says that the files do not tell the tip and that brz may know better.
-	errUndecided = errors.New("unknown format")
+	// errUndecided says that brz may know what cannot be told otherwise. An undecided says why.
+	errUndecided = errors.New("something that only brz understands")
 )
 
+// undecided is an errUndecided with the reason, in a few words.
+type undecided string
+
+func (u undecided) Error() string { return string(u) }
+
+// Is makes u an errUndecided.
+func (u undecided) Is(target error) bool { return target == errUndecided }
+
 // tip returns the newest revision of the branch at the location, or the one that its pin names.
-func (p *provider) tip(ctx context.Context, at location) (resource.Revision, error) {
+func (p *provider) tip(ctx context.Context, at location) answer {
+	found, end, err := p.directTip(ctx, at)
+	if !errors.Is(err, errUndecided) {
+		return answer{revision: found, err: err}
+	}
+	found, failure := p.askTip(ctx, end)
+	return answer{found, err.Error(), failure}
+}
+
+// directTip finds the revision without brz. It also returns where the branch really is, to people still under the name that they gave it.
+func (p *provider) directTip(ctx context.Context, at location) (resource.Revision, location, error) {
 	end, tip, err := readTip(at.unpinned())
-	if errors.Is(err, errUndecided) {
-		end.revno = at.revno
-		return p.remoteTip(ctx, p.names.resolve(end))
+	end = p.names.resolve(end).meantBy(at)
+	if end.remote != "" {
+		return p.remoteTip(ctx, end)
 	}
-	if err != nil {
-		return resource.Revision{}, err
+	if err == nil {
+		tip, err = p.localTip(ctx, end, tip)
 	}
-	if tip.ID == nullID {
-		return resource.Revision{}, p.noCommits(at)
+	return tip, end, err
+}
+
+// localTip returns the tip of a local branch, which is known, or the revision that a pin names. A brz of our own is asked for what files do not
+// tell.
+func (p *provider) localTip(ctx context.Context, at location, tip resource.Revision) (resource.Revision, error) {
+	found, err := p.choose(at, tip)
+	if !errors.Is(err, errUndecided) {
+		return found, err
 	}
-	if at.revno == "" || at.revno == tip.Revno {
-		return tip, nil
+	if at.name != "" {
+		return resource.Revision{}, undecided("a pin that is not the tip of a colocated branch")
 	}
-	return p.askTip(ctx, at)
+	here := served{smart{p.smart.server(thisHost)}, thisHost, at.path, tip}
+	err = p.guard(ctx, thisHost, func(ctx context.Context) error {
+		found, err = here.pinned(ctx, at, func(context.Context) (map[string]string, error) { return readTags(at) })
+		return err
+	})
+	return found, err
 }
 
 func (p *provider) noCommits(at location) error {
@@ -62,36 +92,43 @@ func (p *provider) noCommits(at location) error {
 	return &fault{"Empty branch", detail}
 }
 
-func noRevision(at location) error {
-	return &fault{"Unknown revision", fmt.Sprintf("The branch %s has no revision %s. Pin a revision that it has, or leave out "+
-		";revno=%s to follow the tip.", at, at.revno, at.revno)}
-}
-
 // askTip asks brz for the tip or the pinned revision. The branch is named twice: brz would take the first for any branch above the
 // location, if there is none at it; the second it opens nowhere else.
 func (p *provider) askTip(ctx context.Context, at location) (resource.Revision, error) {
-	revno := at.revno
-	if revno == "" {
-		revno = "-1"
-	}
 	where := at.argument()
-	out, err := p.brz.run(ctx, at, "revision-info", "-d", where, "revno:"+revno+":"+where)
+	specs := []string{"revno:-1:" + where}
+	switch at.pin.by {
+	case byRevno:
+		specs = []string{"revno:" + at.pin.value + ":" + where}
+	case byID, byTag:
+		specs = append(specs, at.pin.by+":"+at.pin.value)
+	}
+	out, err := p.brz.run(ctx, at, append([]string{"revision-info", "-d", where}, specs...)...)
 	if unknownRevision(err) {
 		return resource.Revision{}, p.whyNone(ctx, at, err)
 	}
 	if err != nil {
 		return resource.Revision{}, err
 	}
-	found, err := parseInfo(out)
+	lines := strings.SplitAfterN(string(out), "\n", len(specs))
+	return parseNamed(at, lines[len(lines)-1])
+}
+
+// parseNamed understands the line about the revision that was asked for. One that is not in the branch has question marks for its number.
+func parseNamed(at location, line string) (resource.Revision, error) {
+	if id, absent := strings.CutPrefix(strings.TrimLeft(line, " "), "??? "); absent && at.pin != (pin{}) {
+		return resource.Revision{}, notInBranch(at, strings.TrimSpace(id))
+	}
+	found, err := parseInfo([]byte(line))
 	if err == nil && found.ID == nullID {
-		return resource.Revision{}, noRevision(at)
+		return resource.Revision{}, notInBranch(at, found.ID)
 	}
 	return found, err
 }
 
 // whyNone returns the error for a revision that the branch does not have: a pin without one, or a branch that is empty.
 func (p *provider) whyNone(ctx context.Context, at location, cause error) error {
-	if at.revno != "" {
+	if at.pin != (pin{}) {
 		return noRevision(at)
 	}
 	out, err := p.brz.run(ctx, at, "revision-info", "-d", at.argument())
@@ -106,7 +143,8 @@ func (p *provider) whyNone(ctx context.Context, at location, cause error) error 
 
 func unknownRevision(err error) bool {
 	var no *failed
-	return errors.As(err, &no) && strings.HasPrefix(no.line, "Requested revision: ") && strings.Contains(no.line, "does not exist in branch")
+	return errors.As(err, &no) && (strings.HasPrefix(no.line, "Requested revision: ") && strings.Contains(no.line, "does not exist in branch") ||
+		strings.HasPrefix(no.line, "No such tag: "))
 }
 
 // infoForm is the line that brz revision-info prints.
@@ -131,7 +169,7 @@ func validID(id string) bool {
 func readTip(at location) (location, resource.Revision, error) {
 	for range maxHops + 1 {
 		if at.remote != "" {
-			return at, resource.Revision{}, errUndecided
+			return at, resource.Revision{}, undecided("a branch on another host")
 		}
 		dir, format, err := branchFormat(at)
 		if err != nil {
@@ -160,7 +198,7 @@ func branchFormat(at location) (dir, format string, err error) {
 	case format == "Bazaar-NG branch, format 6" && at.name == "":
 		return control, format, nil
 	case format != "Bazaar-NG meta directory, format 1" && format != "Bazaar meta directory, format 1 (with colocated branches)":
-		return "", "", errUndecided
+		return "", "", undecided("an unknown format")
 	}
 	dir = filepath.Join(control, "branch")
 	if at.name != "" {
@@ -177,7 +215,7 @@ func branchFormat(at location) (dir, format string, err error) {
 func absent(at location) error {
 	for _, name := range []string{".git", ".hg", ".svn", "HEAD"} {
 		if _, err := os.Lstat(filepath.Join(at.path, name)); err == nil {
-			return errUndecided
+			return undecided("a branch of another system")
 		}
 	}
 	return fmt.Errorf("%w at %s", errAbsent, at.place())
@@ -199,7 +237,7 @@ func readFormatName(file string) (string, error) {
 	name, features, _ := strings.Cut(string(data), "\n")
 	for line := range strings.Lines(features) {
 		if !strings.HasPrefix(line, "optional ") {
-			return "", errUndecided
+			return "", undecided("a format with unknown features")
 		}
 	}
 	return name, nil
@@ -220,7 +258,7 @@ func readFormat(dir, format string) (resource.Revision, error) {
 		}
 		return parseHistory(data)
 	}
-	return resource.Revision{}, errUndecided
+	return resource.Revision{}, undecided("an unknown branch format")
 }
 
 // lastRevisionForm is all that a last-revision file may hold.

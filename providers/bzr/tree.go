@@ -1,6 +1,7 @@
 package bzr
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1" // the sum that Bazaar keeps of a file's text
 	"encoding/hex"
@@ -33,19 +34,20 @@ type tree struct {
 	parents   []string
 	file      fileState
 	conflicts []string // paths
+	fallback  string   // why brz was asked, if it was
 }
 
 // committedTip returns the tip of the branch in c.dir, having made sure that what the caller read of c.file is what the tip holds.
-func (p *provider) committedTip(ctx context.Context, at location, c checkout) (resource.Revision, error) {
-	if at.remote != "" || at.name != "" || at.revno != "" {
-		return resource.Revision{}, &fault{"Invalid location", "A branch whose working tree is used must be given by its path alone."}
+func (p *provider) committedTip(ctx context.Context, at location, c checkout) answer {
+	if at.remote != "" || at.name != "" || at.pin != (pin{}) {
+		return answer{err: &fault{"Invalid location", "A branch whose working tree is used must be given by its path alone."}}
 	}
 	if !filepath.IsLocal(c.file) || path.Clean(c.file) != c.file {
-		return resource.Revision{}, fmt.Errorf("cannot look for %q in a working tree", c.file)
+		return answer{err: fmt.Errorf("cannot look for %q in a working tree", c.file)}
 	}
-	tip, err := p.tryCommittedTip(ctx, at, c)
-	if err == nil || !settling(err) {
-		return tip, err
+	found := p.tryCommittedTip(ctx, at, c)
+	if found.err == nil || !settling(found.err) {
+		return found
 	}
 	timer := time.NewTimer(settle)
 	defer timer.Stop()
@@ -53,7 +55,7 @@ func (p *provider) committedTip(ctx context.Context, at location, c checkout) (r
 	case <-timer.C:
 		return p.tryCommittedTip(ctx, at, c)
 	case <-ctx.Done():
-		return resource.Revision{}, context.Cause(ctx)
+		return answer{err: context.Cause(ctx)}
 	}
 }
 
@@ -64,19 +66,19 @@ func settling(err error) bool {
 }
 
 // tryCommittedTip reads the tip first and the tree after it, the order in which brz writes them.
-func (p *provider) tryCommittedTip(ctx context.Context, at location, c checkout) (resource.Revision, error) {
+func (p *provider) tryCommittedTip(ctx context.Context, at location, c checkout) answer {
 	if err := p.ownBranch(at, c); err != nil {
-		return resource.Revision{}, err
+		return answer{err: err}
 	}
-	tip, err := p.tip(ctx, at)
-	if err != nil {
-		return resource.Revision{}, err
+	found := p.tip(ctx, at)
+	if found.err != nil {
+		return found
 	}
-	t, err := p.readTree(ctx, at, c, tip)
-	if err != nil {
-		return resource.Revision{}, err
+	t, err := p.readTree(ctx, at, c, found.revision)
+	if err == nil {
+		err = p.checkTree(c, found.revision, t)
 	}
-	return tip, p.checkTree(c, tip, t)
+	return answer{found.revision, cmp.Or(found.fallback, t.fallback), err}
 }
 
 // ownBranch returns a fault unless the directory is itself the root of a branch. A parent directory that is one does not count.
@@ -116,6 +118,7 @@ func (p *provider) readTree(ctx context.Context, at location, c checkout, tip re
 		t, err = readDirstate(filepath.Join(control, "dirstate"), c.file)
 	default:
 		t, err = p.askTree(ctx, at, c, tip)
+		t.fallback = "a working tree of another format"
 	}
 	if err == nil {
 		t.conflicts, err = readConflicts(control)

@@ -14,7 +14,7 @@ import (
 const (
 	banner = "bzr message 3 (bzr 1.6)\n"
 
-	maxArguments = 64 << 10 // of the headers of a message, and of its arguments
+	maxArguments = 1 << 20  // of the headers of a message, and of its arguments, which may be the tags of a branch
 	maxBody      = 16 << 20 // of all parts of a body
 	maxParts     = 16 << 10
 	maxNesting   = 8
