@@ -15,6 +15,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"launchpad.net/cdplan/providers"
+	"launchpad.net/cdplan/providers/resource"
 )
 
 // newTagged makes a branch with three revisions, the last of them a merge, and tags: of revisions that are in it, of one that it has lost, and of
@@ -131,6 +132,25 @@ func TestPinsOfLocalBranches(t *testing.T) {
 	checkFailure(t, read(t, p, wanted("app", old+";tag=v1"))[0], "Unknown revision", "has no tag v1")
 	if got, want := revision(t, read(t, p, wanted("app", old+";revno=1"))[0]), info(t, old, "-r1"); got != want {
 		t.Errorf("knit: got %s, brz says %s", got, want)
+	}
+}
+
+// Pins of many branches start one brz, however far away it seems to be.
+func TestPinsShareOneServer(t *testing.T) {
+	dir := t.TempDir()
+	brz(t, dir, "init-shared-repository", "-q", "repo")
+	b := newBranch(t, dir+"/repo/b", "2a", "1", "2")
+	p, calls := countingBrz(t)
+	p.(*provider).smart.far = 0
+	var want []resource.Wanted
+	for _, name := range copies(t, b, dir+"/repo", 20) {
+		want = append(want, wanted("app", dir+"/repo/"+name+";revno=1"))
+	}
+	for _, r := range read(t, p, want...) {
+		revision(t, r)
+	}
+	if got := calls(); len(got) != 1 {
+		t.Errorf("brz ran %d times: %q", len(got), got)
 	}
 }
 

@@ -263,7 +263,7 @@ func (s *server) greet(ctx context.Context, c *conn) error {
 		return err
 	}
 	s.measured = true
-	if trip > s.far {
+	if trip > s.far && s.host != thisHost { // on which no server is far away, however slow
 		for range s.limit - 1 {
 			s.places <- struct{}{}
 		}
