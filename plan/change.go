@@ -41,6 +41,22 @@ func compareChanges(a, b Change) int {
 	return cmp.Compare(a.Label, b.Label)
 }
 
+// remember puts the histories where their changes are.
+func (d *Decision) remember(in Input) {
+	if len(in.Histories) == 0 {
+		return
+	}
+	for i, change := range d.Changes {
+		source := d.Declared.source(in.Schemas, change.Label)
+		if source == nil {
+			continue
+		}
+		if history, ok := in.Histories[source.Addr]; ok {
+			d.Changes[i].History = &history
+		}
+	}
+}
+
 // The scheme of the fingerprint. It changes when the same situation would lead to other actions than before.
 const fingerprintScheme = "cdplan 1"
 

@@ -36,6 +36,9 @@ type Input struct {
 	Attempts map[string]bool   // services that this host has tried to deploy
 	Approved bool              // a person stands behind the run: attended services are like any other
 	Selected func(string) bool // the services that the plan is for; nil selects all
+
+	// Histories are the answers to the Spans of a plan that was computed without them. None are needed where nothing moved.
+	Histories map[resource.Addr]resource.History
 }
 
 // Verdict says what the plan does about a service.
@@ -127,11 +130,7 @@ func Compute(in Input) *Plan {
 	decisions := make(map[string]*Decision, len(in.Services))
 	after := make(graph.Graph, len(in.Services))
 	for _, service := range in.Services {
-		decision := Decide(service, in.Schemas, in.Readings)
-		if neverRecorded(&decision) && in.Attempts[service.Name] {
-			decision.Reasons = append(decision.Reasons, LastAttemptFailed)
-		}
-		decisions[service.Name] = &decision
+		decisions[service.Name] = in.decide(service)
 		after[service.Name] = service.After
 	}
 	levels := after.Levels()
@@ -147,6 +146,16 @@ func Compute(in Input) *Plan {
 	}
 	plan.Fingerprint = planFingerprint(plan.Decisions)
 	return plan
+}
+
+// decide judges one service by itself, with all that is known.
+func (in Input) decide(service Service) *Decision {
+	decision := Decide(service, in.Schemas, in.Readings)
+	if neverRecorded(&decision) && in.Attempts[service.Name] {
+		decision.Reasons = append(decision.Reasons, LastAttemptFailed)
+	}
+	decision.remember(in)
+	return &decision
 }
 
 func (in Input) selected(service string) bool {
@@ -177,19 +186,4 @@ func (p *Plan) Spans() []resource.Span {
 		}
 	}
 	return spans
-}
-
-// Attach puts the histories where their changes are.
-func (p *Plan) Attach(histories map[resource.Addr]resource.History) {
-	for _, decision := range p.Decisions {
-		for i, change := range decision.Changes {
-			source := decision.Declared.source(p.schemas, change.Label)
-			if source == nil {
-				continue
-			}
-			if history, ok := histories[source.Addr]; ok {
-				decision.Changes[i].History = &history
-			}
-		}
-	}
 }

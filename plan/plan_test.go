@@ -322,20 +322,19 @@ func TestAttempts(t *testing.T) {
 	}
 }
 
-func TestSpansAndAttach(t *testing.T) {
-	p := compute([]situation{
+func TestSpansAndHistories(t *testing.T) {
+	services := []situation{
 		{name: "api", want: "config:c2 app:a2 new:n1", live: []string{"config:c1 app:a1 old:o1"}},
 		{name: "web", want: "config:c1"},
-	}, nil)
-	addr := resource.Addr{Service: "api", Type: "branch", Label: "app"}
+	}
 	var asked []string
-	for _, span := range p.Spans() {
+	for _, span := range compute(services, nil).Spans() {
 		asked = append(asked, fmt.Sprintf("%s %s>%s", span.Addr, span.From.ID, span.To.ID))
 	}
 	if diff := cmp.Diff([]string{"api/branch.config c1>c2", "api/branch.app a1>a2"}, asked); diff != "" {
 		t.Errorf("spans (-want +got):\n%s", diff)
 	}
-	p.Attach(map[resource.Addr]resource.History{addr: {Addr: addr, Rewritten: true}})
+	p := compute(services, told("api", "app", resource.History{More: 7}))
 	for _, c := range p.Decisions[0].Changes {
 		if told := c.History != nil; told != (c.Label == "app") {
 			t.Errorf("history of %s: %v", c.Label, c.History)
@@ -343,22 +342,57 @@ func TestSpansAndAttach(t *testing.T) {
 	}
 }
 
+// told puts a history of a branch into the input.
+func told(service, label string, history resource.History) func(*Input) {
+	return func(in *Input) {
+		addr := resource.Addr{Service: service, Type: "branch", Label: label}
+		history.Addr = addr
+		if in.Histories == nil {
+			in.Histories = map[resource.Addr]resource.History{}
+		}
+		in.Histories[addr] = history
+	}
+}
+
+// BenchmarkCompute computes fleets where one server of each service is behind, without histories, and those where none is. Each service has
+// five branches and three servers.
 func BenchmarkCompute(b *testing.B) {
 	for _, n := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) { benchmarkCompute(b, fleetOf(n, "config:c1")) })
+		b.Run(fmt.Sprintf("same/%d", n), func(b *testing.B) { benchmarkCompute(b, fleetOf(n, "config:c2")) })
+	}
+}
+
+// BenchmarkComputeHistories computes the same fleets once more, when one branch of every service has a history to tell.
+func BenchmarkComputeHistories(b *testing.B) {
+	for _, n := range []int{10, 100, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			in := Input{Schemas: schemas, Readings: state.Readings{}}
-			for i := range n {
-				s := situation{name: fmt.Sprintf("s%04d", i), want: "config:c2 spec:s1 app:a1 lib:l1 charm:h1",
-					live: []string{"config:c2 spec:s1 app:a1 lib:l1 charm:h1", "config:c2 spec:s1 app:a1 lib:l1 charm:h1", "config:c1 spec:s1 app:a1 lib:l1 charm:h1"}}
-				if i > 10 {
-					s.after = fmt.Sprintf("s%04d s%04d", i/2, i/3)
-				}
-				in.Services = append(in.Services, s.service())
-				s.read(in.Readings)
+			in := fleetOf(n, "config:c1")
+			for _, service := range in.Services {
+				told(service.Name, ConfigLabel, resource.History{More: 1})(&in)
 			}
-			for b.Loop() {
-				Compute(in)
-			}
+			benchmarkCompute(b, in)
 		})
 	}
+}
+
+func benchmarkCompute(b *testing.B, in Input) {
+	for b.Loop() {
+		Compute(in)
+	}
+}
+
+// fleetOf returns n services; last is the config branch of the last of the three servers of each.
+func fleetOf(n int, last string) Input {
+	in := Input{Schemas: schemas, Readings: state.Readings{}}
+	const others = " spec:s1 app:a1 lib:l1 charm:h1"
+	for i := range n {
+		s := situation{name: fmt.Sprintf("s%04d", i), want: "config:c2" + others, live: []string{"config:c2" + others, "config:c2" + others, last + others}}
+		if i > 10 {
+			s.after = fmt.Sprintf("s%04d s%04d", i/2, i/3)
+		}
+		in.Services = append(in.Services, s.service())
+		s.read(in.Readings)
+	}
+	return in
 }

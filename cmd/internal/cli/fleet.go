@@ -133,20 +133,29 @@ func matches(glob, service string) bool {
 	return ok
 }
 
-// plan reads everything and computes the plan, with the history of what moved.
+var errInterrupted = errors.New("interrupted while reading; nothing was done")
+
+// plan reads everything and computes the plan; if something moved, once more, with its history.
 func (o *opened) plan(ctx context.Context, approved bool) (*plan.Plan, error) {
 	refresh, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	readings := state.Refresh(refresh, o.types, o.wanted(""))
 	if ctx.Err() != nil {
-		return nil, errors.New("interrupted while reading; nothing was done")
+		return nil, errInterrupted
 	}
-	p := plan.Compute(plan.Input{Services: o.Services, Schemas: o.Schemas, Readings: readings, Attempts: o.attempts(), Approved: approved,
-		Selected: o.selected})
+	in := plan.Input{Services: o.Services, Schemas: o.Schemas, Readings: readings, Attempts: o.attempts(), Approved: approved, Selected: o.selected}
+	p := plan.Compute(in)
+	spans := p.Spans()
+	if len(spans) == 0 {
+		return p, nil
+	}
 	history, cancel := context.WithTimeout(ctx, historyTimeout)
 	defer cancel()
-	p.Attach(state.Histories(history, o.types, p.Spans()))
-	return p, nil
+	in.Histories = state.Histories(history, o.types, spans)
+	if ctx.Err() != nil {
+		return nil, errInterrupted
+	}
+	return plan.Compute(in), nil
 }
 
 // wanted asks for every resource of every service, or for those of one role. Of a service that cannot be used it asks for the record alone, so
