@@ -67,10 +67,15 @@ func holds(in Input, decision *Decision, first []*Decision) string {
 	return ""
 }
 
-// mustAttend says whether a person has to stand behind what is to be done: where the service asks for it, and where servers run something
-// that no record tells, since deploying over it could undo what somebody did by other means.
+// mustAttend says whether a person has to stand behind what is to be done: where the service asks for it, where servers run something that no
+// record tells, and where what they run is lost from its branch, since deploying over it could undo what somebody did by other means.
 func mustAttend(decision *Decision) bool {
-	return decision.Declared.Attended || foreign(decision)
+	return decision.Declared.Attended || foreign(decision) || lost(decision)
+}
+
+// lost says that the service does not let its histories be rewritten, and one was.
+func lost(decision *Decision) bool {
+	return !decision.Declared.AllowRewritten && slices.ContainsFunc(decision.Changes, Change.rewritten)
 }
 
 // foreign says that somebody else deployed the service, or another one to a server of it.
@@ -89,7 +94,21 @@ func attendReason(decision *Decision) string {
 	if foreign(decision) {
 		return fmt.Sprintf("%s without any stamp: what they run is not known", servers(decision.Copies))
 	}
+	if lost(decision) {
+		return lostReason(decision.Changes)
+	}
 	return "auto = never"
+}
+
+// lostReason names each branch that was rewritten and the deployed revision that it lost.
+func lostReason(changes []Change) string {
+	var texts []string
+	for _, change := range changes {
+		if change.rewritten() {
+			texts = append(texts, fmt.Sprintf("%s was rewritten: r%s is lost", change.Label, change.From.Revno))
+		}
+	}
+	return strings.Join(texts, "; ")
 }
 
 func participle(v Verdict) string {

@@ -41,7 +41,7 @@ func compareChanges(a, b Change) int {
 	return cmp.Compare(a.Label, b.Label)
 }
 
-// remember puts the histories where their changes are.
+// remember puts the histories where their changes are, and says among the reasons if one was rewritten.
 func (d *Decision) remember(in Input) {
 	if len(in.Histories) == 0 {
 		return
@@ -55,7 +55,13 @@ func (d *Decision) remember(in Input) {
 			d.Changes[i].History = &history
 		}
 	}
+	if slices.ContainsFunc(d.Changes, Change.rewritten) {
+		d.Reasons = slices.Insert(d.Reasons, 0, HistoryRewritten)
+	}
 }
+
+// rewritten says that the deployed revision is lost. A history that could not be read says nothing of the kind.
+func (c Change) rewritten() bool { return c.History != nil && c.History.Rewritten }
 
 // The scheme of the fingerprint. It changes when the same situation would lead to other actions than before.
 const fingerprintScheme = "cdplan 1"

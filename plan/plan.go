@@ -19,6 +19,8 @@ type Service struct {
 	Attended  bool       // nothing is done to it unless a person stands behind the run
 	Resources []Declared // each after all that it needs
 	Err       error      // why the declaration cannot be used; then Resources may be incomplete
+
+	AllowRewritten bool // no person has to stand behind the run where what is deployed is lost from the history of its branch
 }
 
 // Declared is one resource as the files declare it.
@@ -67,6 +69,9 @@ type Reason string
 
 // The reasons.
 const (
+	// HistoryRewritten says that what is deployed is not in the history of its branch any more. It comes before all others.
+	HistoryRewritten Reason = "history-rewritten"
+
 	BranchMoved   Reason = "branch-moved"
 	ConfigChanged Reason = "config-changed" // the branch of the service's own directory moved
 	BranchAdded   Reason = "branch-added"

@@ -41,10 +41,11 @@ func (s situation) service() Service {
 			Config: cty.ObjectVal(map[string]cty.Value{"location": cty.StringVal("/" + label), "revision": cty.NullVal(resource.RevisionType)})})
 	}
 	null := cty.NullVal(cty.Map(resource.RevisionType))
-	return Service{Name: service.Name, After: service.After, Attended: service.Attended, Err: service.Err, Resources: append(service.Resources,
+	service.Resources = append(service.Resources,
 		Declared{Addr: resource.Addr{Service: s.name, Type: "run", Label: "run"}, Config: cty.ObjectVal(map[string]cty.Value{resource.Revisions: null})},
 		Declared{Addr: resource.Addr{Service: s.name, Type: "stamp", Label: "stamp"},
-			Config: cty.ObjectVal(map[string]cty.Value{resource.Revisions: null, "at": cty.NullVal(cty.String)})})}
+			Config: cty.ObjectVal(map[string]cty.Value{resource.Revisions: null, "at": cty.NullVal(cty.String)})})
+	return service
 }
 
 func (s situation) read(readings state.Readings) {
@@ -351,6 +352,78 @@ func told(service, label string, history resource.History) func(*Input) {
 			in.Histories = map[resource.Addr]resource.History{}
 		}
 		in.Histories[addr] = history
+	}
+}
+
+// A history that was rewritten needs a person, unless the service says that it does not; one that could not be read says nothing.
+func TestRewritten(t *testing.T) {
+	rewritten := told("s", "app", resource.History{Rewritten: true})
+	allow := func(in *Input) { in.Services[0].AllowRewritten = true }
+	approve := func(in *Input) { in.Approved = true }
+	attend := func(in *Input) { in.Services[0].Attended = true }
+	const (
+		moved = " config-changed branch-moved config(c1>c2) app(a1>a2) behind=s-0"
+		acts  = " wave=1 run stamp"
+		lost  = ` run stamp held="app was rewritten: r4 is lost"`
+	)
+	tests := []struct {
+		name    string
+		changes []func(*Input)
+		want    string
+	}{
+		{"without a person", []func(*Input){rewritten}, "unapproved history-rewritten" + moved + lost},
+		{"two of them", []func(*Input){rewritten, told("s", ConfigLabel, resource.History{Rewritten: true})}, "unapproved history-rewritten" + moved +
+			` run stamp held="config was rewritten: r8 is lost; app was rewritten: r4 is lost"`},
+		{"a person is there", []func(*Input){rewritten, approve}, "redeploy history-rewritten" + moved + acts},
+		{"allowed", []func(*Input){rewritten, allow}, "redeploy history-rewritten" + moved + acts},
+		{"allowed, and auto = never", []func(*Input){rewritten, allow, attend}, "unapproved history-rewritten" + moved + ` run stamp held="auto = never"`},
+		{"auto = never", []func(*Input){rewritten, attend}, "unapproved history-rewritten" + moved + lost},
+		{"told in part", []func(*Input){told("s", "app", resource.History{Rewritten: true, Err: errors.New("no route")})},
+			"unapproved history-rewritten" + moved + lost},
+		{"not read", []func(*Input){told("s", "app", resource.History{Err: errors.New("no route")})}, "redeploy" + moved + acts},
+		{"back", []func(*Input){told("s", "app", resource.History{Back: true})}, "redeploy" + moved + acts},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := compute([]situation{{name: "s", want: "config:c2/9 app:a2/4", live: []string{"config:c1/8 app:a1/4"}}}, func(in *Input) {
+				for _, change := range test.changes {
+					change(in)
+				}
+			})
+			if diff := cmp.Diff("s "+test.want+"\n", describe(p)); diff != "" {
+				t.Errorf("plan (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAfterRewritten(t *testing.T) {
+	services := []situation{moved("api", ""), moved("web", "api"), moved("x", "")}
+	var got []string
+	for _, d := range compute(services, told("api", ConfigLabel, resource.History{Rewritten: true})).Decisions {
+		got = append(got, fmt.Sprintf("%s %s %s", d.Service, d.Verdict, d.Held))
+	}
+	want := []string{"api unapproved config was rewritten: r1 is lost", "x redeploy ", "web blocked api goes first and is unapproved"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+}
+
+// The fingerprint binds to revisions alone: just before a deploy the decision is made again, without histories.
+func TestFingerprintWithoutHistories(t *testing.T) {
+	in := fleetOf(20, "config:c1")
+	without := Compute(in)
+	for i, service := range in.Services {
+		told(service.Name, ConfigLabel, resource.History{Rewritten: i%2 == 0, More: i, Files: &resource.Files{Count: i}})(&in)
+	}
+	with := Compute(in)
+	if with.Fingerprint != without.Fingerprint {
+		t.Errorf("with histories the fingerprint is %s, without %s", with.Fingerprint, without.Fingerprint)
+	}
+	for _, d := range with.Decisions {
+		if again := Decide(d.Declared, in.Schemas, in.Readings); again.Fingerprint != d.Fingerprint || d.Changes[0].History == nil {
+			t.Errorf("%s: fingerprint %s, decided again %s", d.Service, d.Fingerprint, again.Fingerprint)
+		}
 	}
 }
 

@@ -78,7 +78,9 @@ func recordAddr(name string) resource.Addr {
 	return resource.Addr{Service: name, Type: providertest.RecordType, Label: "record"}
 }
 
-func (f *fleet) plan() *plan.Plan {
+func (f *fleet) plan() *plan.Plan { return plan.Compute(f.input()) }
+
+func (f *fleet) input() plan.Input {
 	var want []resource.Wanted
 	for _, service := range f.services {
 		for _, declared := range service.Resources {
@@ -86,7 +88,7 @@ func (f *fleet) plan() *plan.Plan {
 		}
 	}
 	schemas := f.world.Driver().Types
-	return plan.Compute(plan.Input{Services: f.services, Schemas: schemas, Readings: state.Refresh(context.Background(), f.world.Types(), want)})
+	return plan.Input{Services: f.services, Schemas: schemas, Readings: state.Refresh(context.Background(), f.world.Types(), want)}
 }
 
 func (f *fleet) options() Options {
@@ -185,6 +187,19 @@ func TestRunRecordsOnly(t *testing.T) {
 	f.carry("api", rev(2), resource.Revision{})
 	check(t, "results", "api recorded", f.run(context.Background(), f.plan(), f.options()))
 	check(t, "steps", "api.record", f.applied())
+}
+
+// What is decided again just before the deploy knows no histories, and is the same all the same.
+func TestRunRewritten(t *testing.T) {
+	f := newFleet(t)
+	f.add("api")
+	f.add("web", "api")
+	f.services[1].AllowRewritten = true
+	in := f.input()
+	in.Histories = state.Histories(t.Context(), f.world.Types(), plan.Compute(in).Spans())
+	check(t, "results without a person", "", f.run(t.Context(), plan.Compute(in), f.options()))
+	in.Approved = true
+	check(t, "results", "api deployed\nweb deployed", f.run(t.Context(), plan.Compute(in), f.options()))
 }
 
 func TestRunLooksAgain(t *testing.T) {

@@ -29,7 +29,7 @@ const (
 
 // keys are what may be written in the sections that have fixed keys.
 var keys = map[string][]string{
-	serviceSection: {"after", "auto", "timeout"},
+	serviceSection: {"after", "allow_rewritten", "auto", "timeout"},
 	mojoSection:    {"manifest", "project", "series", "spec", "stage", "workspace"},
 	novaSection:    {"servers"},
 }
@@ -154,14 +154,20 @@ func (d *declaration) readService() {
 	if v := d.value(serviceSection, "after", at, "after"); v != nil {
 		d.service.After = d.names(v)
 	}
-	switch auto := d.line(serviceSection, "auto", at, "auto"); auto {
-	case "", "always":
-	case "never":
-		d.service.Attended = true
-	default:
-		subject := d.sources.ranges[place{at, "auto"}]
-		d.add(fault("Invalid value", &subject, "The key \"auto\" is either \"always\" or \"never\": with \"never\", apply -auto leaves the service for a person."))
+	d.service.Attended = d.choose("auto", "always", "never", "with \"never\", apply -auto leaves the service for a person")
+	d.service.AllowRewritten = d.choose("allow_rewritten", "no", "yes",
+		"with \"yes\", apply -auto deploys the service even if what it runs is lost from the history of its branch")
+}
+
+// choose returns whether a key of [service] has the second of its two values, of which the first is the default.
+func (d *declaration) choose(key, usual, other, meaning string) bool {
+	at := serviceAddr(d.service.Name)
+	text := d.line(serviceSection, key, at, key)
+	if text != "" && text != usual && text != other {
+		subject := d.sources.ranges[place{at, key}]
+		d.add(fault("Invalid value", &subject, "The key %q is either %q or %q: %s.", key, usual, other, meaning))
 	}
+	return text == other
 }
 
 // names splits a list at commas and line ends.

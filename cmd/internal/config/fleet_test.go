@@ -86,6 +86,9 @@ func describe(fleet *Fleet, diags hcl.Diagnostics) string {
 		if service.Attended {
 			b.WriteString(" attended")
 		}
+		if service.AllowRewritten {
+			b.WriteString(" allow_rewritten")
+		}
 		b.WriteString("\n")
 		if service.Err != nil {
 			b.WriteString(text(fleet.Sources.Diagnose(service.Err), fleet))

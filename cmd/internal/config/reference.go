@@ -21,6 +21,8 @@ func ServiceReference(drivers []providers.Driver) []Entry {
 	entries := []Entry{
 		{"[service]", "after", "The services that are deployed before this one where both are to be deployed: names with commas between them."},
 		{"[service]", "auto", "\"always\", the default, or \"never\": then apply -auto leaves the service for a person."},
+		{"[service]", "allow_rewritten", "\"yes\" or \"no\", the default: then apply -auto leaves the service for a person if what it runs is lost from " +
+			"the history of its branch, as after uncommit or an overwriting push."},
 		{"[service]", "timeout", all["mojo_run"].Attrs["timeout"].Doc},
 	}
 	for _, name := range []string{"spec", "project", "series", "stage", "workspace", "manifest"} {

@@ -207,7 +207,7 @@ func note(d plan.Decision) string {
 			texts = append(texts, string(reason))
 		}
 	}
-	if slices.ContainsFunc(d.Changes, func(c plan.Change) bool { return c.History != nil && c.History.Rewritten }) {
+	if slices.Contains(d.Reasons, plan.HistoryRewritten) && d.Held == "" {
 		texts = append(texts, "history rewritten")
 	}
 	if len(d.WaitsFor) > 0 {
