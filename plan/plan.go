@@ -128,7 +128,31 @@ type Change struct {
 	From     resource.Revision // zero for a branch that was not deployed before
 	To       resource.Revision // zero for a branch that is no longer named
 	History  *resource.History // what lies between; nil if nobody asked
+
+	// Keys are the keys of the service's config.ini that differ, where this is its branch; nil if nobody compared.
+	Keys    []KeyChange
+	KeysErr error // why Keys could not be told
 }
+
+// KeyChange is one key of a config.ini that is not as it was deployed.
+type KeyChange struct {
+	Section string
+	Key     string
+	Kind    KeyKind
+	Public  bool   // the values may be shown to people; else they are not even here
+	From    string // empty for a key that was added
+	To      string // empty for one that was removed
+}
+
+// KeyKind says what became of a key.
+type KeyKind string
+
+// The kinds.
+const (
+	KeyAdded   KeyKind = "added"
+	KeyRemoved KeyKind = "removed"
+	KeyChanged KeyKind = "changed"
+)
 
 // Compute makes the plan. Trouble with one service changes nothing for those that do not come after it.
 func Compute(in Input) *Plan {

@@ -155,7 +155,25 @@ func (o *opened) plan(ctx context.Context, approved bool) (*plan.Plan, error) {
 	if ctx.Err() != nil {
 		return nil, errInterrupted
 	}
-	return plan.Compute(in), nil
+	p = plan.Compute(in)
+	compareFiles(o.Schemas, p)
+	return p, nil
+}
+
+// compareFiles tells which keys of each config.ini changed, and forgets the files, which may hold secrets.
+func compareFiles(schemas map[string]resource.Schema, p *plan.Plan) {
+	for _, decision := range p.Decisions {
+		for i, change := range decision.Changes {
+			h := change.History
+			if h == nil {
+				continue
+			}
+			if change.Label == plan.ConfigLabel && (h.FileFrom != nil || h.FileTo != nil) {
+				decision.Changes[i].Keys, decision.Changes[i].KeysErr = config.CompareKeys(schemas, h.FileFrom, h.FileTo)
+			}
+			h.FileFrom, h.FileTo = nil, nil
+		}
+	}
 }
 
 // wanted asks for every resource of every service, or for those of one role. Of a service that cannot be used it asks for the record alone, so

@@ -95,8 +95,6 @@ func (d *declaration) finish() plan.Service {
 
 // checkKeys reports keys that the sections of fixed keys do not have, and warns of section names that are nearly ours.
 func (d *declaration) checkKeys() {
-	owned := append(slices.Collect(maps.Keys(keys)), environmentSection, branchesSection)
-	slices.Sort(owned)
 	for _, section := range d.doc.Sections {
 		known, ok := keys[section.Name]
 		if near := nearest(section.Name, owned); near != "" && !slices.Contains(owned, section.Name) {

@@ -16,7 +16,7 @@ import (
 
 // FormatVersion is the version of every JSON output, "MAJOR.MINOR". A minor version adds fields, which a reader ignores when it does not know
 // them; a major version breaks, and a reader that does not know it must refuse.
-const FormatVersion = "1.0"
+const FormatVersion = "1.1"
 
 // Faults turns the error of a service into diagnostics.
 type Faults func(service string, err error) hcl.Diagnostics
@@ -146,6 +146,16 @@ type (
 		Back         bool          `json:"back"`
 		Commits      []jsonCommit  `json:"commits"`
 		HistoryError string        `json:"history_error"`
+		Keys         []jsonKey     `json:"keys"`
+		KeysError    string        `json:"keys_error"`
+	}
+	jsonKey struct {
+		Section string `json:"section"`
+		Key     string `json:"key"`
+		Change  string `json:"change"`
+		Public  bool   `json:"public"`
+		From    string `json:"from"`
+		To      string `json:"to"`
 	}
 	jsonRevision struct {
 		Revno    string `json:"revno"`
@@ -245,7 +255,15 @@ func decisionJSON(d plan.Decision, faults Faults) jsonDecision {
 }
 
 func changeJSON(c plan.Change) jsonChange {
-	change := jsonChange{Label: c.Label, Location: clean(c.Location), From: revisionJSON(c.From), To: revisionJSON(c.To), Commits: []jsonCommit{}}
+	change := jsonChange{Label: c.Label, Location: clean(c.Location), From: revisionJSON(c.From), To: revisionJSON(c.To), Commits: []jsonCommit{},
+		Keys: []jsonKey{}}
+	for _, key := range c.Keys {
+		change.Keys = append(change.Keys, jsonKey{Section: clean(key.Section), Key: clean(key.Key), Change: string(key.Kind), Public: key.Public,
+			From: clean(key.From), To: clean(key.To)})
+	}
+	if c.KeysErr != nil {
+		change.KeysError = clean(c.KeysErr.Error())
+	}
 	if c.History == nil {
 		return change
 	}

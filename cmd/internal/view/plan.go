@@ -16,9 +16,6 @@ import (
 	"launchpad.net/cdplan/providers/resource"
 )
 
-// maxCommits is how many revisions of a branch are shown, the newest; the rest is counted.
-const maxCommits = 5
-
 // Plan writes the plan for a terminal: how much is to be done, a line for each service that is not simply the same, and what moved.
 func Plan(w io.Writer, p *plan.Plan, s Style) error {
 	if err := lines(w, headline(p, s)...); err != nil {
@@ -257,31 +254,4 @@ func detail(d plan.Decision, s Style) []string {
 		texts = append(texts, changeDetail(c, s)...)
 	}
 	return texts
-}
-
-func changeDetail(c plan.Change, s Style) []string {
-	texts := []string{strings.TrimRight(fmt.Sprintf("  %s %s  %s", c.Label, arrow(c), s.paint(faint, clean(c.Location))), " ")}
-	h := c.History
-	switch {
-	case h == nil:
-		return texts
-	case h.Rewritten:
-		return append(texts, "    "+s.paint(red, "history rewritten")+": the deployed revision is not among those that lead to this one")
-	case h.Back:
-		return append(texts, "    back to a revision before the deployed one")
-	case h.Err != nil:
-		return append(texts, "    the log could not be read: "+clean(errors.Join(h.Err).Error()))
-	}
-	for _, commit := range h.Commits[:min(len(h.Commits), maxCommits)] {
-		texts = append(texts, commitLine(commit, s))
-	}
-	if more := len(h.Commits) - maxCommits; more > 0 {
-		texts = append(texts, fmt.Sprintf("    and %d more", more))
-	}
-	return texts
-}
-
-func commitLine(c resource.Commit, s Style) string {
-	line := fmt.Sprintf("    %-6s %s  %s", revno(c.Revision), cut(clean(c.Author), 24), cut(clean(c.Subject), 72))
-	return cut(strings.TrimRight(line, " "), s.Width)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,12 +73,15 @@ func TestHostileText(t *testing.T) {
 	d := &p.Decisions[0]
 	d.Service, d.Held, d.Changes[0].Location, d.WaitsFor, d.Behind = hostile, hostile, hostile, []string{hostile}, []string{hostile}
 	d.Changes[0].To.Revno = hostile
+	d.Changes[0].Label, d.Changes[0].KeysErr = hostile, errors.New(hostile)
+	keyed := moved(nil)
+	keyed.Decisions[0].Changes[0].Keys = []plan.KeyChange{{Section: hostile, Key: hostile, Kind: plan.KeyChanged, Public: true, From: hostile, To: hostile}}
 	broken := moved(&resource.History{Err: errors.New(hostile)})
 	result := apply.Result{Service: hostile, Outcome: apply.Failed, Cause: hostile, Err: &resource.Failure{Err: errors.New(hostile), Tail: []string{hostile}}}
 	listed := []Listed{{Service: hostile, Copies: []resource.Copy{{Name: hostile, Status: hostile, Err: errors.New(hostile)}}}}
 	diags := hcl.Diagnostics{{Severity: hcl.DiagError, Summary: hostile, Detail: hostile}}
 	var out bytes.Buffer
-	for _, err := range []error{Plan(&out, p, Style{}), Plan(&out, broken, Style{}), Results(&out, []apply.Result{result}, Style{}),
+	for _, err := range []error{Plan(&out, p, Style{}), Plan(&out, broken, Style{}), Plan(&out, keyed, Style{}), Results(&out, []apply.Result{result}, Style{}),
 		Event(&out, apply.Event{Service: hostile, Text: hostile}, Style{}), List(&out, listed, Style{}),
 		Diagnostics(&out, diags, nil, Style{})} {
 		if err != nil {
@@ -87,6 +91,64 @@ func TestHostileText(t *testing.T) {
 	for line := range strings.Lines(out.String()) {
 		if !tame(line) {
 			t.Errorf("a terminal acts on %q", line)
+		}
+	}
+}
+
+// detailOf returns what is told below the title of a service, about one change.
+func detailOf(t *testing.T, change func(*plan.Change), s Style) string {
+	t.Helper()
+	p := moved(nil)
+	change(&p.Decisions[0].Changes[0])
+	var out bytes.Buffer
+	if err := Plan(&out, p, s); err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(out.String(), "api: branch-moved\n  app r1 -> r9  /app\n")
+	return text
+}
+
+func TestKeys(t *testing.T) {
+	stage := plan.KeyChange{Section: "mojo", Key: "stage", Kind: plan.KeyChanged, Public: true, From: "production", To: "staging"}
+	secret := plan.KeyChange{Section: "environment", Key: "API_KEY", Kind: plan.KeyChanged}
+	for _, test := range []struct {
+		keys []plan.KeyChange
+		err  error
+		want string
+	}{
+		{nil, nil, ""},
+		{nil, errors.New("the deployed config.ini cannot be read"), "    keys: the deployed config.ini cannot be read\n"},
+		{[]plan.KeyChange{}, nil, "    keys: none changed\n"},
+		{[]plan.KeyChange{stage}, nil, "    keys: [mojo] stage production -> staging\n"},
+		{[]plan.KeyChange{secret}, nil, "    keys: [environment] API_KEY changed\n"},
+		{[]plan.KeyChange{
+			{Section: "mojo", Key: "series", Kind: plan.KeyAdded, Public: true, To: "jammy"},
+			{Section: "mojo", Key: "stage", Kind: plan.KeyRemoved, Public: true, From: "devel"},
+			{Section: "mojo", Key: "manifest", Kind: plan.KeyChanged, Public: true, From: "old"},
+			{Section: "own", Key: "x", Kind: plan.KeyRemoved},
+		}, nil, `    keys:
+      [mojo] series added: jammy
+      [mojo] stage removed: devel
+      [mojo] manifest old -> nothing
+      [own] x removed
+`},
+		{slices.Repeat([]plan.KeyChange{secret}, 13), nil, "    keys:\n" + strings.Repeat("      [environment] API_KEY changed\n", 10) + "      and 3 more\n"},
+	} {
+		got := detailOf(t, func(c *plan.Change) { c.Keys, c.KeysErr = test.keys, test.err }, Style{})
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("keys (-want +got):\n%s", diff)
+		}
+	}
+	long := plan.KeyChange{Section: "branches", Key: "app", Kind: plan.KeyChanged, Public: true, From: strings.Repeat("f", 300), To: strings.Repeat("t", 300)}
+	if got := detailOf(t, func(c *plan.Change) { c.Keys = []plan.KeyChange{long} }, Style{}); strings.Count(got, "f") != 197 || strings.Count(got, "t") != 197 {
+		t.Errorf("the values are not cut: %q", got)
+	}
+	for _, keys := range [][]plan.KeyChange{{long}, {long, long}} {
+		got := detailOf(t, func(c *plan.Change) { c.Keys = keys }, Style{Width: 72})
+		for line := range strings.Lines(got) {
+			if len(line) > 73 || strings.Contains(line, "app") && !strings.HasSuffix(line, "...\n") {
+				t.Errorf("the line is not cut: %q", line)
+			}
 		}
 	}
 }
@@ -133,7 +195,9 @@ func TestNoChanges(t *testing.T) {
 // JSON has no null where a list belongs, so that a reader can go over it without asking.
 func TestJSONLists(t *testing.T) {
 	none := func(string, error) hcl.Diagnostics { return nil }
-	p := &plan.Plan{Decisions: []plan.Decision{{Service: "api", Verdict: plan.Same}, moved(nil).Decisions[0]}}
+	keyed := moved(nil).Decisions[0]
+	keyed.Changes[0].Keys = []plan.KeyChange{{Section: "own", Key: "x", Kind: plan.KeyRemoved}}
+	p := &plan.Plan{Decisions: []plan.Decision{{Service: "api", Verdict: plan.Same}, moved(nil).Decisions[0], keyed}}
 	var out bytes.Buffer
 	stream, err := NewStream(&out, "1", time.Now)
 	if err != nil {

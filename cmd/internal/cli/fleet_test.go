@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"fmt"
+	"testing"
+
+	"launchpad.net/cdplan/plan"
+	"launchpad.net/cdplan/providers/resource"
+)
+
+// The files of a config branch are compared; no plan keeps the text of any file.
+func TestCompareFiles(t *testing.T) {
+	texts := func(from, to string) *resource.History {
+		return &resource.History{FileFrom: []byte(from), FileTo: []byte(to)}
+	}
+	for _, test := range []struct {
+		label   string
+		history *resource.History
+		want    string
+	}{
+		{plan.ConfigLabel, nil, "[] <nil> known: false"},
+		{plan.ConfigLabel, &resource.History{}, "[] <nil> known: false"},
+		{plan.ConfigLabel, texts("[own]\nx = 1\n", "[own]\nx = 2\n"), "[{own x changed false  }] <nil> known: true"},
+		{plan.ConfigLabel, texts("[own]\n", "# [own]\n"), "[] <nil> known: true"},
+		{plan.ConfigLabel, texts("hush", ""), "[] the deployed config.ini cannot be read known: false"},
+		{plan.ConfigLabel, &resource.History{FileTo: []byte("[own]\nx = 2\n")}, "[{own x added false  }] <nil> known: true"},
+		{"app", texts("[own]\nx = 1\n", "[own]\nx = 2\n"), "[] <nil> known: false"},
+	} {
+		p := &plan.Plan{Decisions: []plan.Decision{{Changes: []plan.Change{{Label: "spec"}, {Label: test.label, History: test.history}}}}}
+		compareFiles(nil, p)
+		c := p.Decisions[0].Changes[1]
+		if got := fmt.Sprintf("%v %v known: %t", c.Keys, c.KeysErr, c.Keys != nil); got != test.want {
+			t.Errorf("got %s, want %s", got, test.want)
+		}
+		if h := c.History; h != nil && (h.FileFrom != nil || h.FileTo != nil) {
+			t.Errorf("the plan keeps a file: %v", h)
+		}
+	}
+}
