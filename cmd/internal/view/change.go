@@ -2,6 +2,9 @@ package view
 
 import (
 	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 
 	"launchpad.net/cdplan/plan"
@@ -10,7 +13,10 @@ import (
 
 // How much is shown of a change; the rest is counted.
 const (
-	maxCommits = 5 // the newest
+	maxCommits = 5 // the newest, of those that came and of those that were lost
+	maxAuthors = 3 // of a merge
+	maxBugs    = 3 // of a commit
+	maxAreas   = 4
 	maxKeys    = 10
 	maxValue   = 200 // columns of the value of a key
 )
@@ -24,33 +30,132 @@ func changeDetail(c plan.Change, s Style) []string {
 	return append(texts, keysDetail(c, s)...)
 }
 
+// historyDetail tells what was lost, what came, and which files it touches; of a history that was read in part, that part.
 func historyDetail(h resource.History, s Style) []string {
-	switch {
-	case h.Rewritten:
-		return []string{"    " + s.paint(red, "history rewritten") + ": the deployed revision is not among those that lead to this one"}
-	case h.Back:
-		return []string{"    back to a revision before the deployed one"}
-	case h.Err != nil:
-		return []string{"    the log could not be read: " + clean(h.Err.Error())}
+	texts := standing(h, s)
+	if h.Err != nil {
+		texts = append(texts, "    the log could not be read: "+clean(h.Err.Error()))
 	}
-	var texts []string
-	for _, commit := range h.Commits {
-		texts = append(texts, commitLine(commit, s))
-	}
-	return limit(texts, maxCommits, "    ")
-}
-
-// limit cuts a list short and counts the rest.
-func limit(texts []string, most int, indent string) []string {
-	if more := len(texts) - most; more > 0 {
-		return append(texts[:most:most], fmt.Sprintf("%sand %d more", indent, more))
+	texts = append(texts, commitLines(h.Commits, h.More, "    ", s)...)
+	if h.Files != nil {
+		texts = append(texts, cut("    touches "+filesText(*h.Files), s.Width))
 	}
 	return texts
 }
 
-func commitLine(c resource.Commit, s Style) string {
-	line := fmt.Sprintf("    %-6s %s  %s", revno(c.Revision), cut(clean(c.Author), 24), cut(clean(c.Subject), 72))
-	return cut(strings.TrimRight(line, " "), s.Width)
+// standing tells how the deployed revision stands to the wanted one, unless it simply comes before it.
+func standing(h resource.History, s Style) []string {
+	rewritten := "    " + s.paint(red, "history rewritten")
+	switch {
+	case h.Rewritten && len(h.Lost) == 0:
+		return []string{rewritten + ": the deployed revision is not among those that lead to this one"}
+	case h.Rewritten:
+		return append([]string{rewritten + "; lost:"}, commitLines(h.Lost, h.LostMore, "      ", s)...)
+	case h.Back && len(h.Commits) == 0:
+		return []string{"    back to a revision before the deployed one"}
+	case h.Back:
+		return []string{"    aside: the deployed revision is still in the branch, and does not lead to this one"}
+	}
+	return nil
+}
+
+// commitLines tells the first of the commits; more is how many there are beside them.
+func commitLines(commits []resource.Commit, more int, indent string, s Style) []string {
+	var texts []string
+	for _, commit := range commits {
+		texts = append(texts, cut(indent+commitText(commit), s.Width))
+	}
+	return limit(texts, maxCommits, more, indent)
+}
+
+// limit cuts a list of lines short and counts the rest, to which more belong that are not in the list.
+func limit(texts []string, most, more int, indent string) []string {
+	shown := texts[:min(len(texts), most)]
+	if more += len(texts) - len(shown); more > 0 {
+		return append(slices.Clip(shown), fmt.Sprintf("%sand %d more", indent, more))
+	}
+	return shown
+}
+
+// enumerate joins the first of the words, and counts the rest.
+func enumerate(words []string, most int) string {
+	text := strings.Join(words[:min(len(words), most)], ", ")
+	if more := len(words) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// commitText tells a commit. Of one that is no longer stored only the revision is known.
+func commitText(c resource.Commit) string {
+	if c.Author == "" && c.Date.IsZero() && c.Subject == "" {
+		return fmt.Sprintf("%-6s %s", revno(c.Revision), clean(c.ID))
+	}
+	text := fmt.Sprintf("%-6s %s  %s", revno(c.Revision), cut(clean(c.Author), 24), cut(clean(c.Subject), 72))
+	if c.Merged != nil {
+		text += " (" + mergedText(*c.Merged) + ")"
+	}
+	if len(c.Bugs) > 0 {
+		text += "  " + bugsText(c.Bugs)
+	}
+	return strings.TrimRight(text, " ")
+}
+
+func mergedText(m resource.Merged) string {
+	if len(m.Authors) == 0 {
+		return plural(m.Revisions, "revision")
+	}
+	var authors []string
+	for _, author := range m.Authors {
+		authors = append(authors, cut(clean(author), 24))
+	}
+	return enumerate(authors, maxAuthors) + "; " + plural(m.Revisions, "revision")
+}
+
+func bugsText(bugs []string) string {
+	var texts []string
+	for _, bug := range bugs {
+		texts = append(texts, bugText(bug))
+	}
+	return enumerate(texts, maxBugs)
+}
+
+// launchpadBug matches the addresses that a bug has on Launchpad.
+var launchpadBug = regexp.MustCompile(`^https?://(?:bugs\.)?launchpad\.net/(?:bugs|[^/?#]+/\+bug)/([0-9]{1,12})/?$`)
+
+// bugText names a bug: by its number if it is on Launchpad, else by host and path, and by nothing that could be a secret.
+func bugText(address string) string {
+	if found := launchpadBug.FindStringSubmatch(address); found != nil {
+		return "LP: #" + found[1]
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return "a bug elsewhere"
+	}
+	return cut(clean(u.Host+u.Path), 40)
+}
+
+func filesText(f resource.Files) string {
+	switch {
+	case f.Count == 0:
+		return "no files"
+	case len(f.Areas) == 0:
+		return plural(f.Count, "file")
+	case len(f.Areas) == 1:
+		return plural(f.Count, "file") + " in " + areaName(f.Areas[0])
+	}
+	var areas []string
+	for _, area := range f.Areas {
+		areas = append(areas, fmt.Sprintf("%s (%d)", areaName(area), area.Files))
+	}
+	return enumerate(areas, maxAreas) + ", " + plural(f.Count, "file") + " in all"
+}
+
+func areaName(a resource.Area) string {
+	if a.Name == "." {
+		return "the top directory"
+	}
+	return cut(clean(a.Name), 24)
 }
 
 // keysDetail tells the keys of a config.ini that changed: one beside its title, several below it.
@@ -69,7 +174,7 @@ func keysDetail(c plan.Change, s Style) []string {
 	for _, key := range c.Keys {
 		texts = append(texts, cut("      "+keyText(key), s.Width))
 	}
-	return append([]string{"    keys:"}, limit(texts, maxKeys, "      ")...)
+	return append([]string{"    keys:"}, limit(texts, maxKeys, 0, "      ")...)
 }
 
 func keyText(c plan.KeyChange) string {

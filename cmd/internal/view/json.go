@@ -145,6 +145,10 @@ type (
 		Rewritten    bool          `json:"rewritten"`
 		Back         bool          `json:"back"`
 		Commits      []jsonCommit  `json:"commits"`
+		More         int           `json:"more"`
+		Lost         []jsonCommit  `json:"lost"`
+		LostMore     int           `json:"lost_more"`
+		Files        *jsonFiles    `json:"files"`
 		HistoryError string        `json:"history_error"`
 		Keys         []jsonKey     `json:"keys"`
 		KeysError    string        `json:"keys_error"`
@@ -162,11 +166,25 @@ type (
 		Revision string `json:"revision"`
 	}
 	jsonCommit struct {
-		Revno    string `json:"revno"`
-		Revision string `json:"revision"`
-		Author   string `json:"author"`
-		Date     string `json:"date"`
-		Subject  string `json:"subject"`
+		Revno    string      `json:"revno"`
+		Revision string      `json:"revision"`
+		Author   string      `json:"author"`
+		Date     string      `json:"date"`
+		Subject  string      `json:"subject"`
+		Merged   *jsonMerged `json:"merged"`
+		Bugs     []string    `json:"bugs"`
+	}
+	jsonMerged struct {
+		Revisions int      `json:"revisions"`
+		Authors   []string `json:"authors"`
+	}
+	jsonFiles struct {
+		Count int        `json:"count"`
+		Areas []jsonArea `json:"areas"`
+	}
+	jsonArea struct {
+		Name  string `json:"name"`
+		Files int    `json:"files"`
 	}
 	jsonDiagnostic struct {
 		Severity string `json:"severity"`
@@ -256,7 +274,7 @@ func decisionJSON(d plan.Decision, faults Faults) jsonDecision {
 
 func changeJSON(c plan.Change) jsonChange {
 	change := jsonChange{Label: c.Label, Location: clean(c.Location), From: revisionJSON(c.From), To: revisionJSON(c.To), Commits: []jsonCommit{},
-		Keys: []jsonKey{}}
+		Lost: []jsonCommit{}, Keys: []jsonKey{}}
 	for _, key := range c.Keys {
 		change.Keys = append(change.Keys, jsonKey{Section: clean(key.Section), Key: clean(key.Key), Change: string(key.Kind), Public: key.Public,
 			From: clean(key.From), To: clean(key.To)})
@@ -267,15 +285,45 @@ func changeJSON(c plan.Change) jsonChange {
 	if c.History == nil {
 		return change
 	}
-	change.Rewritten, change.Back = c.History.Rewritten, c.History.Back
-	if c.History.Err != nil {
-		change.HistoryError = clean(c.History.Err.Error())
-	}
-	for _, commit := range c.History.Commits {
-		change.Commits = append(change.Commits, jsonCommit{Revno: commit.Revno, Revision: commit.ID, Author: clean(commit.Author),
-			Date: timestamp(commit.Date), Subject: clean(commit.Subject)})
-	}
+	change.tell(*c.History)
 	return change
+}
+
+func (c *jsonChange) tell(h resource.History) {
+	c.Rewritten, c.Back, c.More, c.LostMore = h.Rewritten, h.Back, h.More, h.LostMore
+	c.Commits, c.Lost = commitsJSON(h.Commits), commitsJSON(h.Lost)
+	if h.Err != nil {
+		c.HistoryError = clean(h.Err.Error())
+	}
+	if h.Files == nil {
+		return
+	}
+	c.Files = &jsonFiles{Count: h.Files.Count, Areas: []jsonArea{}}
+	for _, area := range h.Files.Areas {
+		c.Files.Areas = append(c.Files.Areas, jsonArea{Name: clean(area.Name), Files: area.Files})
+	}
+}
+
+func commitsJSON(commits []resource.Commit) []jsonCommit {
+	list := []jsonCommit{}
+	for _, c := range commits {
+		commit := jsonCommit{Revno: clean(c.Revno), Revision: clean(c.ID), Author: clean(c.Author), Date: timestamp(c.Date), Subject: clean(c.Subject),
+			Bugs: cleanAll(c.Bugs)}
+		if c.Merged != nil {
+			commit.Merged = &jsonMerged{Revisions: c.Merged.Revisions, Authors: cleanAll(c.Merged.Authors)}
+		}
+		list = append(list, commit)
+	}
+	return list
+}
+
+// cleanAll cleans each text, and returns no nil.
+func cleanAll(texts []string) []string {
+	list := []string{}
+	for _, text := range texts {
+		list = append(list, clean(text))
+	}
+	return list
 }
 
 func revisionJSON(r resource.Revision) *jsonRevision {
@@ -291,9 +339,7 @@ func resultJSON(r apply.Result) jsonResult {
 		result.Error = clean(r.Err.Error())
 	}
 	if f := failureOf(r); f != nil {
-		for _, line := range f.Tail {
-			result.Tail = append(result.Tail, clean(line))
-		}
+		result.Tail = cleanAll(f.Tail)
 	}
 	return result
 }

@@ -176,8 +176,9 @@ func revno(r resource.Revision) string { return "r" + clean(r.Revno) }
 func commits(d plan.Decision) string {
 	n, known := 0, false
 	for _, c := range d.Changes {
-		if c.History != nil && c.History.Err == nil && !c.History.Rewritten && !c.History.Back {
-			n, known = n+len(c.History.Commits), true
+		if h := c.History; h != nil && h.Err == nil {
+			came := len(h.Commits) + h.More
+			n, known = n+came, known || came > 0 || !h.Rewritten && !h.Back
 		}
 	}
 	if !known {

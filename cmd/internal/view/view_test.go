@@ -68,7 +68,10 @@ api: branch-moved
 
 // Whatever comes from outside, the output of every view has no byte that a terminal acts on.
 func TestHostileText(t *testing.T) {
-	history := &resource.History{Commits: []resource.Commit{{Revision: resource.Revision{Revno: hostile, ID: hostile}, Author: hostile, Subject: hostile}}}
+	commit := resource.Commit{Revision: resource.Revision{Revno: hostile, ID: hostile}, Author: hostile, Subject: hostile,
+		Merged: &resource.Merged{Authors: []string{hostile}}, Bugs: []string{hostile, "https://host/%1b[31m%0a" + hostile, "https://host/%1b[31m%0a"}}
+	history := &resource.History{Commits: []resource.Commit{commit}, Files: &resource.Files{Count: 1, Areas: []resource.Area{{Name: hostile}}},
+		Rewritten: true, Lost: []resource.Commit{commit, {Revision: commit.Revision}}}
 	p := moved(history)
 	d := &p.Decisions[0]
 	d.Service, d.Held, d.Changes[0].Location, d.WaitsFor, d.Behind = hostile, hostile, hostile, []string{hostile}, []string{hostile}
@@ -106,6 +109,111 @@ func detailOf(t *testing.T, change func(*plan.Change), s Style) string {
 	}
 	_, text, _ := strings.Cut(out.String(), "api: branch-moved\n  app r1 -> r9  /app\n")
 	return text
+}
+
+func TestHistory(t *testing.T) {
+	revision := resource.Revision{Revno: "815", ID: "ann@example.com-815"}
+	commit := resource.Commit{Revision: revision, Author: "Ann Example", Subject: "Raise worker pool to 8", Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	with := func(change func(*resource.Commit)) resource.History {
+		c := commit
+		change(&c)
+		return resource.History{Commits: []resource.Commit{c}}
+	}
+	merge := func(n int, authors ...string) resource.History {
+		return with(func(c *resource.Commit) { c.Merged = &resource.Merged{Revisions: n, Authors: authors} })
+	}
+	bugs := func(addresses ...string) resource.History {
+		return with(func(c *resource.Commit) { c.Bugs = addresses })
+	}
+	files := func(n int, areas ...resource.Area) resource.History {
+		return resource.History{Files: &resource.Files{Count: n, Areas: areas}}
+	}
+	const line = "    r815   Ann Example  Raise worker pool to 8"
+	hooks, top := resource.Area{Name: "hooks", Files: 5}, resource.Area{Name: ".", Files: 2}
+	tests := []struct {
+		name    string
+		history resource.History
+		want    string
+	}{
+		{"nothing", resource.History{}, ""},
+		{"one", with(func(*resource.Commit) {}), line + "\n"},
+		{"older ones", resource.History{Commits: manyCommits(6), More: 30}, `    r6     Ann Example  Change
+    r5     Ann Example  Change
+    r4     Ann Example  Change
+    r3     Ann Example  Change
+    r2     Ann Example  Change
+    and 31 more
+`},
+		{"older ones alone", resource.History{More: 30}, "    and 30 more\n"},
+		{"merge", merge(4, "bob", "eve"), line + " (bob, eve; 4 revisions)\n"},
+		{"merge of one", merge(1, "bob"), line + " (bob; 1 revision)\n"},
+		{"merge of many", merge(9, "ann", "bob", "eve", "jim", "joe"), line + " (ann, bob, eve and 2 more; 9 revisions)\n"},
+		{"merge of nobody", merge(2), line + " (2 revisions)\n"},
+		{"bug", bugs("https://bugs.launchpad.net/bugs/12345"), line + "  LP: #12345\n"},
+		{"bugs", bugs("https://launchpad.net/bugs/1", "http://bugs.launchpad.net/api/+bug/2", "https://github.com/org/api/issues/3?x#y", "x://y/4", "x://y/5"),
+			line + "  LP: #1, LP: #2, github.com/org/api/issues/3 and 2 more\n"},
+		{"bugs with secrets", bugs("https://ann:hush@host/1?token=hush", "ann:hush@host", "https://ann:hu/sh@host:x/1"),
+			line + "  host/1, a bug elsewhere, a bug elsewhere\n"},
+		{"long bug", bugs("https://host/" + strings.Repeat("x", 90)), line + "  host/" + strings.Repeat("x", 32) + "...\n"},
+		{"no bug of Launchpad", bugs("https://launchpad.net/bugs/one", "https://launchpad.net.example.com/bugs/1", "https://launchpad.net/bugs/1x"),
+			line + "  launchpad.net/bugs/one, launchpad.net.example.com/bugs/1, launchpad.net/bugs/1x\n"},
+		{"files", files(7, hooks, top), "    touches hooks (5), the top directory (2), 7 files in all\n"},
+		{"files of one directory", files(5, hooks), "    touches 5 files in hooks\n"},
+		{"one file", files(1, resource.Area{Name: ".", Files: 1}), "    touches 1 file in the top directory\n"},
+		{"files of no directory", files(2), "    touches 2 files\n"},
+		{"many files", files(30, hooks, hooks, hooks, hooks, top, top, top), "    touches hooks (5), hooks (5), hooks (5), hooks (5) and 3 more, 30 files in all\n"},
+		{"no files", files(0), "    touches no files\n"},
+		{"rewritten", resource.History{Rewritten: true}, "    history rewritten: the deployed revision is not among those that lead to this one\n"},
+		{"lost", resource.History{Rewritten: true, Lost: []resource.Commit{commit}, Commits: manyCommits(1), Files: &resource.Files{}},
+			"    history rewritten; lost:\n  " + line + "\n    r1     Ann Example  Change\n    touches no files\n"},
+		{"many lost", resource.History{Rewritten: true, Lost: manyCommits(6), LostMore: 2}, `    history rewritten; lost:
+      r6     Ann Example  Change
+      r5     Ann Example  Change
+      r4     Ann Example  Change
+      r3     Ann Example  Change
+      r2     Ann Example  Change
+      and 3 more
+`},
+		{"no longer stored", resource.History{Rewritten: true, Lost: []resource.Commit{{Revision: revision}}},
+			"    history rewritten; lost:\n      r815   ann@example.com-815\n"},
+		{"rewritten, the rest not read", resource.History{Rewritten: true, Err: errors.New("no route")},
+			"    history rewritten: the deployed revision is not among those that lead to this one\n    the log could not be read: no route\n"},
+		{"not read", resource.History{Err: errors.New("no route")}, "    the log could not be read: no route\n"},
+		{"back", resource.History{Back: true}, "    back to a revision before the deployed one\n"},
+		{"aside", resource.History{Back: true, Commits: []resource.Commit{commit}},
+			"    aside: the deployed revision is still in the branch, and does not lead to this one\n" + line + "\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := detailOf(t, func(c *plan.Change) { c.History = &test.history }, Style{})
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("history (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// The column "commits" counts all that came, and says nothing where nobody could.
+func TestCommits(t *testing.T) {
+	for _, test := range []struct {
+		want      string
+		histories []*resource.History
+	}{
+		{"-", []*resource.History{nil}},
+		{"0", []*resource.History{{}}},
+		{"37", []*resource.History{{Commits: manyCommits(5), More: 30}, {Commits: manyCommits(2)}}},
+		{"-", []*resource.History{{Rewritten: true}, {Back: true}}},
+		{"9", []*resource.History{{Rewritten: true, Commits: manyCommits(1)}, {Back: true, More: 8}}},
+		{"-", []*resource.History{{Err: errors.New("no route"), Commits: manyCommits(1)}}},
+	} {
+		var d plan.Decision
+		for _, h := range test.histories {
+			d.Changes = append(d.Changes, plan.Change{History: h})
+		}
+		if got := commits(d); got != test.want {
+			t.Errorf("got %s, want %s", got, test.want)
+		}
+	}
 }
 
 func TestKeys(t *testing.T) {
@@ -154,8 +262,11 @@ func TestKeys(t *testing.T) {
 }
 
 func TestPlanWidth(t *testing.T) {
-	p := moved(nil)
-	p.Decisions[0].Held = strings.Repeat("why ", 50)
+	long := strings.Repeat("why ", 50)
+	commit := resource.Commit{Author: long, Subject: long, Merged: &resource.Merged{Authors: []string{long, long}}, Bugs: []string{long}}
+	p := moved(&resource.History{Rewritten: true, Commits: []resource.Commit{commit}, Lost: []resource.Commit{commit, {Revision: resource.Revision{ID: long}}},
+		Files: &resource.Files{Areas: []resource.Area{{Name: long}, {Name: long}}}})
+	p.Decisions[0].Held = long
 	var out bytes.Buffer
 	if err := Plan(&out, p, Style{Width: 72}); err != nil {
 		t.Fatal(err)
@@ -192,12 +303,37 @@ func TestNoChanges(t *testing.T) {
 	}
 }
 
+func TestChangeJSON(t *testing.T) {
+	commits := manyCommits(1)
+	commits[0].Bugs, commits[0].Merged = []string{"https://launchpad.net/bugs/1"}, &resource.Merged{Revisions: 4, Authors: []string{"bob", "eve"}}
+	got, err := json.Marshal(changeJSON(plan.Change{
+		Label: "config", Location: "/x", From: resource.Revision{Revno: "1", ID: "r-1"},
+		Keys: []plan.KeyChange{{Section: "mojo", Key: "stage", Kind: plan.KeyChanged, Public: true, From: "a", To: "b"}}, KeysErr: errors.New("no keys"),
+		History: &resource.History{Commits: commits, More: 3, Rewritten: true, Lost: []resource.Commit{{Revision: resource.Revision{Revno: "1", ID: "r-1"}}},
+			LostMore: 2, Back: true, Files: &resource.Files{Count: 5, Areas: []resource.Area{{Name: "hooks", Files: 5}}}, Err: errors.New("no route")},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"label":"config","location":"/x","from":{"revno":"1","revision":"r-1"},"to":null,"rewritten":true,"back":true,` +
+		`"commits":[{"revno":"1","revision":"r-1","author":"Ann Example","date":"2026-01-02T03:04:05Z","subject":"Change",` +
+		`"merged":{"revisions":4,"authors":["bob","eve"]},"bugs":["https://launchpad.net/bugs/1"]}],"more":3,` +
+		`"lost":[{"revno":"1","revision":"r-1","author":"","date":"","subject":"","merged":null,"bugs":[]}],"lost_more":2,` +
+		`"files":{"count":5,"areas":[{"name":"hooks","files":5}]},"history_error":"no route",` +
+		`"keys":[{"section":"mojo","key":"stage","change":"changed","public":true,"from":"a","to":"b"}],"keys_error":"no keys"}`
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("change (-want +got):\n%s", diff)
+	}
+}
+
 // JSON has no null where a list belongs, so that a reader can go over it without asking.
 func TestJSONLists(t *testing.T) {
 	none := func(string, error) hcl.Diagnostics { return nil }
 	keyed := moved(nil).Decisions[0]
 	keyed.Changes[0].Keys = []plan.KeyChange{{Section: "own", Key: "x", Kind: plan.KeyRemoved}}
-	p := &plan.Plan{Decisions: []plan.Decision{{Service: "api", Verdict: plan.Same}, moved(nil).Decisions[0], keyed}}
+	commit := []resource.Commit{{}, {Merged: &resource.Merged{}}}
+	told := moved(&resource.History{Commits: commit, Lost: commit, Files: &resource.Files{}}).Decisions[0]
+	p := &plan.Plan{Decisions: []plan.Decision{{Service: "api", Verdict: plan.Same}, moved(nil).Decisions[0], keyed, told}}
 	var out bytes.Buffer
 	stream, err := NewStream(&out, "1", time.Now)
 	if err != nil {
@@ -223,7 +359,7 @@ func checkNulls(t *testing.T, name string, value any) {
 	t.Helper()
 	switch value := value.(type) {
 	case nil:
-		if name != "from" && name != "to" && name != "stamp" {
+		if !slices.Contains([]string{"from", "to", "stamp", "merged", "files"}, name) {
 			t.Errorf("%q is null", name)
 		}
 	case []any:
