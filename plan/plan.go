@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/zclconf/go-cty/cty"
+
 	"launchpad.net/cdplan/plan/graph"
 	"launchpad.net/cdplan/providers/resource"
 	"launchpad.net/cdplan/state"
@@ -115,6 +117,8 @@ type Decision struct {
 	Behind   []string        // names of the servers whose record is missing, wrong or of another revision than wanted, sorted
 	Err      error           // why the verdict is Invalid or Unknown
 
+	Fallbacks []Fallback // in the order of the resources
+
 	// Fingerprint is the hex SHA-256 of what is to be done about this service; empty if nothing is.
 	Fingerprint string
 
@@ -154,6 +158,34 @@ const (
 	KeyChanged KeyKind = "changed"
 )
 
+// Fallback is a resource that was read, or whose history was told, in a slower way than the usual one.
+type Fallback struct {
+	Addr     resource.Addr
+	Location string // where it was read; empty if it could not be
+	Reason   string // why
+}
+
+// Fallbacks returns what took a slower way, in the order of the resources. The histories may be nil.
+func (s Service) Fallbacks(readings state.Readings, histories map[resource.Addr]resource.History) []Fallback {
+	var found []Fallback
+	for _, declared := range s.Resources {
+		reading := readings[declared.Addr]
+		for _, reason := range slices.Compact([]string{reading.Fallback, histories[declared.Addr].Fallback}) {
+			if reason != "" {
+				found = append(found, Fallback{declared.Addr, location(reading), reason})
+			}
+		}
+	}
+	return found
+}
+
+func location(reading resource.Reading) string {
+	if reading.Object == cty.NilVal {
+		return ""
+	}
+	return reading.Object.GetAttr("location").AsString()
+}
+
 // Compute makes the plan. Trouble with one service changes nothing for those that do not come after it.
 func Compute(in Input) *Plan {
 	decisions := make(map[string]*Decision, len(in.Services))
@@ -184,6 +216,7 @@ func (in Input) decide(service Service) *Decision {
 		decision.Reasons = append(decision.Reasons, LastAttemptFailed)
 	}
 	decision.remember(in)
+	decision.Fallbacks = service.Fallbacks(in.Readings, in.Histories)
 	return &decision
 }
 

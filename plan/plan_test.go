@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,7 +52,8 @@ func (s situation) service() Service {
 func (s situation) read(readings state.Readings) {
 	for label, revision := range revisionsOf(s.want) {
 		addr := resource.Addr{Service: s.name, Type: "branch", Label: label}
-		readings[addr] = resource.Reading{Addr: addr, Object: cty.ObjectVal(map[string]cty.Value{"revision": revision}), Err: s.failed}
+		readings[addr] = resource.Reading{Addr: addr, Err: s.failed,
+			Object: cty.ObjectVal(map[string]cty.Value{"location": cty.StringVal("/" + label), "revision": revision})}
 	}
 	addr := resource.Addr{Service: s.name, Type: "stamp", Label: "stamp"}
 	reading := resource.Reading{Addr: addr}
@@ -424,6 +426,40 @@ func TestFingerprintWithoutHistories(t *testing.T) {
 		if again := Decide(d.Declared, in.Schemas, in.Readings); again.Fingerprint != d.Fingerprint || d.Changes[0].History == nil {
 			t.Errorf("%s: fingerprint %s, decided again %s", d.Service, d.Fingerprint, again.Fingerprint)
 		}
+	}
+}
+
+// What took a slower way is told whatever the verdict, and a reason that is both the reading's and the history's once.
+func TestFallbacks(t *testing.T) {
+	p := compute([]situation{
+		{name: "api", want: "config:c2 app:a2", live: []string{"config:c1 app:a1"}},
+		{name: "web", want: "config:c1", live: []string{"config:c1"}},
+	}, func(in *Input) {
+		slow := func(service, label, reason string) {
+			addr := resource.Addr{Service: service, Type: "branch", Label: label}
+			reading := in.Readings[addr]
+			reading.Fallback = reason
+			in.Readings[addr] = reading
+		}
+		slow("api", "app", "old format")
+		slow("api", ConfigLabel, "no route")
+		slow("web", ConfigLabel, "old format")
+		told("api", "app", resource.History{Fallback: "ghosts"})(in)
+		told("api", ConfigLabel, resource.History{Fallback: "no route"})(in)
+		failed := resource.Addr{Service: "web", Type: "stamp", Label: "stamp"}
+		in.Readings[failed] = resource.Reading{Addr: failed, Err: errors.New("no route"), Fallback: "asked twice"}
+	})
+	var got []string
+	for _, d := range p.Decisions {
+		for _, f := range d.Fallbacks {
+			got = append(got, fmt.Sprintf("%s %s %q", f.Addr, f.Location, f.Reason))
+		}
+	}
+	slices.Sort(got) // a situation's branches come in any order
+	want := []string{`api/branch.app /app "ghosts"`, `api/branch.app /app "old format"`, `api/branch.config /config "no route"`,
+		`web/branch.config /config "old format"`, `web/stamp.stamp  "asked twice"`}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("fallbacks (-want +got):\n%s", diff)
 	}
 }
 

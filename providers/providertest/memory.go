@@ -29,6 +29,8 @@ type Memory struct {
 	branches map[string][]resource.Commit // by location, oldest first
 	copies   map[string][]resource.Copy   // by service
 	unread   map[resource.Addr]error
+	slow     map[resource.Addr]string
+	told     map[resource.Addr]resource.History
 	failing  map[resource.Addr]error
 	gates    map[resource.Addr]*Gate
 	applied  []resource.Step
@@ -41,6 +43,8 @@ func New() *Memory {
 		branches: map[string][]resource.Commit{},
 		copies:   map[string][]resource.Copy{},
 		unread:   map[resource.Addr]error{},
+		slow:     map[resource.Addr]string{},
+		told:     map[resource.Addr]resource.History{},
 		failing:  map[resource.Addr]error{},
 		gates:    map[resource.Addr]*Gate{},
 		reads:    map[string]int{},
@@ -127,6 +131,20 @@ func (m *Memory) FailRead(addr resource.Addr, err error) {
 	m.unread[addr] = err
 }
 
+// SetFallback makes every Read of the address say that it took a slower way, and why; "" ends that.
+func (m *Memory) SetFallback(addr resource.Addr, reason string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.slow[addr] = reason
+}
+
+// SetHistory makes every history of its address be that one, whatever the branch holds.
+func (m *Memory) SetHistory(history resource.History) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.told[history.Addr] = history
+}
+
 // FailApply makes every Apply of the address fail; nil ends that.
 func (m *Memory) FailApply(addr resource.Addr, err error) {
 	m.mu.Lock()
@@ -202,7 +220,7 @@ func (m *Memory) read(ctx context.Context, typ string, want []resource.Wanted, l
 		} else {
 			readings[i] = look(w)
 		}
-		readings[i].Addr = w.Addr
+		readings[i].Addr, readings[i].Fallback = w.Addr, m.slow[w.Addr]
 	}
 	return readings
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/zclconf/go-cty/cty"
 
 	"launchpad.net/cdplan/providers"
@@ -137,6 +138,36 @@ func TestHistory(t *testing.T) {
 	}
 	if got := historian.History(t.Context(), []resource.Span{{Config: w.Config, From: first, To: resource.Revision{ID: "x"}}}); got[0].Err == nil {
 		t.Error("the way to a revision that is not there was told")
+	}
+}
+
+func TestHistoryAsTold(t *testing.T) {
+	memory := providertest.New()
+	memory.SetTip("trunk", second)
+	historian := memory.Types()[providertest.BranchType].(providers.Historian)
+	w := branch("trunk")
+	want := resource.History{Addr: w.Addr, Rewritten: true, Lost: []resource.Commit{{Revision: first}}, Files: &resource.Files{Count: 2},
+		Commits:  []resource.Commit{{Revision: second, Merged: &resource.Merged{Revisions: 3}, Bugs: []string{"https://launchpad.net/bugs/1"}}},
+		Fallback: "asked twice"}
+	memory.SetHistory(want)
+	other := w.Addr
+	other.Label = "other"
+	got := historian.History(t.Context(), []resource.Span{
+		{Addr: w.Addr, Config: w.Config, From: first, To: second}, {Addr: other, Config: w.Config, From: second, To: second}})
+	if diff := cmp.Diff([]resource.History{want, {Addr: other}}, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("histories (-want +got):\n%s", diff)
+	}
+}
+
+func TestFallback(t *testing.T) {
+	memory := providertest.New()
+	memory.SetTip("trunk", first)
+	for _, want := range []string{"", "asked twice", ""} {
+		memory.SetFallback(addr(providertest.BranchType), want)
+		got := memory.Types()[providertest.BranchType].Read(t.Context(), []resource.Wanted{branch("trunk")})[0]
+		if got.Err != nil || got.Fallback != want {
+			t.Errorf("got %v, want the fallback %q", got, want)
+		}
 	}
 }
 

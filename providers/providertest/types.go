@@ -34,7 +34,7 @@ func (b branches) Read(ctx context.Context, want []resource.Wanted) []resource.R
 	})
 }
 
-// History returns the commits after From up to To.
+// History returns the commits after From up to To, or what the test told it to.
 func (b branches) History(_ context.Context, spans []resource.Span) []resource.History {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -46,6 +46,9 @@ func (b branches) History(_ context.Context, spans []resource.Span) []resource.H
 }
 
 func (b branches) history(span resource.Span) resource.History {
+	if told, ok := b.told[span.Addr]; ok {
+		return told
+	}
 	history := resource.History{Addr: span.Addr}
 	var wanted branch
 	if history.Err = resource.Decode(span.Config, &wanted); history.Err != nil {

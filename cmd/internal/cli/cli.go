@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -121,14 +122,18 @@ func (env *Env) color(terminal bool) bool {
 	return terminal
 }
 
+// short matches the one flag that has a short spelling.
+var short = regexp.MustCompile("^--?v(=|$)")
+
 // oneDash lets every flag be written with one dash or two: pflag reads "-auto" as four flags of one letter, so it gets "--auto". What
-// follows "--" is left as it is, and so is "-h", the only flag of one letter.
+// follows "--" is left as it is, and so is "-h", the only flag of one letter; "-v" is a spelling of "-verbose".
 func oneDash(args []string) []string {
 	normal := make([]string, 0, len(args))
 	for i, arg := range args {
 		if arg == "--" {
 			return append(normal, args[i:]...)
 		}
+		arg = short.ReplaceAllString(arg, "--verbose$1")
 		if len(arg) > 2 && arg[0] == '-' && arg[1] != '-' {
 			arg = "-" + arg
 		}

@@ -15,6 +15,7 @@ type planOptions struct {
 	selection
 	json     bool
 	detailed bool
+	verbose  bool
 }
 
 func newPlan(c *common) *cobra.Command {
@@ -31,6 +32,7 @@ func newPlan(c *common) *cobra.Command {
 	o.selection.flags(cmd)
 	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON document")
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 if there is something to do, 6 if all of it is held")
+	cmd.Flags().BoolVar(&o.verbose, "verbose", false, "say on stderr which branches took a slower way to read, and why; -v is short for it")
 	return cmd
 }
 
@@ -47,6 +49,9 @@ func runPlan(ctx context.Context, o planOptions) (err error) {
 	if err := o.print(fleet, p); err != nil {
 		return err
 	}
+	if o.verbose {
+		o.env.explain(p)
+	}
 	fleet.tell(troubles(p))
 	return planCode(p, o.detailed)
 }
@@ -60,4 +65,16 @@ func (o planOptions) print(fleet *opened, p *plan.Plan) error {
 		style.Apply = "cdplan apply" + o.selection.arguments()
 	}
 	return view.Plan(o.env.Stdout, p, style)
+}
+
+// explain says what took a slower way than the usual one.
+func (env *Env) explain(p *plan.Plan) {
+	var fallbacks []plan.Fallback
+	for _, decision := range p.Decisions {
+		fallbacks = append(fallbacks, decision.Fallbacks...)
+	}
+	if len(fallbacks) > 0 && env.StdoutTerminal && env.StderrTerminal {
+		env.say("\n")
+	}
+	_ = view.Fallbacks(env.Stderr, fallbacks) // there is nobody to tell if that fails
 }

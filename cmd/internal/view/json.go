@@ -135,7 +135,13 @@ type (
 		Behind      []string         `json:"behind"`
 		Steps       []string         `json:"steps"`
 		Changes     []jsonChange     `json:"changes"`
+		Fallbacks   []jsonFallback   `json:"fallbacks"`
 		Diagnostics []jsonDiagnostic `json:"diagnostics"`
+	}
+	jsonFallback struct {
+		Resource string `json:"resource"`
+		Location string `json:"location"`
+		Reason   string `json:"reason"`
 	}
 	jsonChange struct {
 		Label        string        `json:"label"`
@@ -259,7 +265,7 @@ func planDocument(p *plan.Plan, faults Faults) jsonPlan {
 func decisionJSON(d plan.Decision, faults Faults) jsonDecision {
 	decision := jsonDecision{Service: d.Service, Verdict: string(d.Verdict), Reasons: []string{}, Fingerprint: d.Fingerprint, Wave: d.Wave,
 		WaitsFor: notNil(d.WaitsFor), Held: d.Held, Servers: d.Copies, Behind: notNil(d.Behind), Steps: []string{}, Changes: []jsonChange{},
-		Diagnostics: diagnostics(faults(d.Service, d.Err))}
+		Fallbacks: fallbacksJSON(d.Fallbacks), Diagnostics: diagnostics(faults(d.Service, d.Err))}
 	for _, reason := range d.Reasons {
 		decision.Reasons = append(decision.Reasons, string(reason))
 	}
@@ -270,6 +276,14 @@ func decisionJSON(d plan.Decision, faults Faults) jsonDecision {
 		decision.Changes = append(decision.Changes, changeJSON(c))
 	}
 	return decision
+}
+
+func fallbacksJSON(fallbacks []plan.Fallback) []jsonFallback {
+	list := []jsonFallback{}
+	for _, f := range fallbacks {
+		list = append(list, jsonFallback{Resource: f.Addr.String(), Location: clean(f.Location), Reason: clean(f.Reason)})
+	}
+	return list
 }
 
 func changeJSON(c plan.Change) jsonChange {

@@ -83,10 +83,11 @@ func TestHostileText(t *testing.T) {
 	result := apply.Result{Service: hostile, Outcome: apply.Failed, Cause: hostile, Err: &resource.Failure{Err: errors.New(hostile), Tail: []string{hostile}}}
 	listed := []Listed{{Service: hostile, Copies: []resource.Copy{{Name: hostile, Status: hostile, Err: errors.New(hostile)}}}}
 	diags := hcl.Diagnostics{{Severity: hcl.DiagError, Summary: hostile, Detail: hostile}}
+	fallback := plan.Fallback{Addr: resource.Addr{Service: hostile, Label: hostile}, Location: hostile, Reason: hostile}
 	var out bytes.Buffer
 	for _, err := range []error{Plan(&out, p, Style{}), Plan(&out, broken, Style{}), Plan(&out, keyed, Style{}), Results(&out, []apply.Result{result}, Style{}),
 		Event(&out, apply.Event{Service: hostile, Text: hostile}, Style{}), List(&out, listed, Style{}),
-		Diagnostics(&out, diags, nil, Style{})} {
+		Diagnostics(&out, diags, nil, Style{}), Fallbacks(&out, []plan.Fallback{fallback}), Fallbacks(&out, []plan.Fallback{fallback, fallback})} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -300,6 +301,30 @@ func TestNoChanges(t *testing.T) {
 		if err := Plan(&out, p, Style{Apply: "cdplan apply"}); err != nil || out.String() != want {
 			t.Errorf("%d services: %q, %v; want %q", n, out.String(), err, want)
 		}
+	}
+}
+
+func TestFallbacks(t *testing.T) {
+	at := func(service, label, location, reason string) plan.Fallback {
+		return plan.Fallback{Addr: resource.Addr{Service: service, Type: "bzr_branch", Label: label}, Location: location, Reason: reason}
+	}
+	var out bytes.Buffer
+	if err := Fallbacks(&out, []plan.Fallback{at("api", "app", "lp:api", "a name on Launchpad"), at("api", "lib", "", "an old format"),
+		at("web", "app", "lp:web", "a name on Launchpad")}); err != nil {
+		t.Fatal(err)
+	}
+	want := `Took a slower way to read:
+  a name on Launchpad:
+    api/bzr_branch.app  lp:api
+    web/bzr_branch.app  lp:web
+  api/bzr_branch.lib: an old format
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("fallbacks (-want +got):\n%s", diff)
+	}
+	out.Reset()
+	if err := Fallbacks(&out, nil); err != nil || out.Len() > 0 {
+		t.Errorf("of nothing: %q, %v", out.String(), err)
 	}
 }
 
