@@ -84,10 +84,13 @@ func TestHostileText(t *testing.T) {
 	listed := []Listed{{Service: hostile, Copies: []resource.Copy{{Name: hostile, Status: hostile, Err: errors.New(hostile)}}}}
 	diags := hcl.Diagnostics{{Severity: hcl.DiagError, Summary: hostile, Detail: hostile}}
 	fallback := plan.Fallback{Addr: resource.Addr{Service: hostile, Label: hostile}, Location: hostile, Reason: hostile}
+	unreadable := []Unreadable{{Service: hostile, Err: errors.New(hostile)}, {Addr: resource.Addr{Service: hostile, Type: "x"}, Err: errors.New(hostile)},
+		{Addr: resource.Addr{Type: "x"}, Err: &resource.AttrError{Summary: hostile, Detail: hostile}}}
 	var out bytes.Buffer
 	for _, err := range []error{Plan(&out, p, Style{}), Plan(&out, broken, Style{}), Plan(&out, keyed, Style{}), Results(&out, []apply.Result{result}, Style{}),
 		Event(&out, apply.Event{Service: hostile, Text: hostile}, Style{}), List(&out, listed, Style{}),
-		Diagnostics(&out, diags, nil, Style{}), Fallbacks(&out, []plan.Fallback{fallback}), Fallbacks(&out, []plan.Fallback{fallback, fallback})} {
+		Diagnostics(&out, diags, nil, Style{}), Fallbacks(&out, []plan.Fallback{fallback}), Fallbacks(&out, []plan.Fallback{fallback, fallback}),
+		Doctor(&out, Checkup{Branches{map[string]int{hostile: 1}, []plan.Fallback{fallback}, unreadable}}, Style{})} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -328,6 +331,13 @@ func TestFallbacks(t *testing.T) {
 	}
 }
 
+func TestDoctorOfNothing(t *testing.T) {
+	var out bytes.Buffer
+	if err := Doctor(&out, Checkup{}, Style{}); err != nil || out.String() != "Branches\n  none\n" {
+		t.Errorf("got %q, %v", out.String(), err)
+	}
+}
+
 func TestChangeJSON(t *testing.T) {
 	commits := manyCommits(1)
 	commits[0].Bugs, commits[0].Merged = []string{"https://launchpad.net/bugs/1"}, &resource.Merged{Revisions: 4, Authors: []string{"bob", "eve"}}
@@ -365,7 +375,8 @@ func TestJSONLists(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, err := range []error{PlanJSON(&out, p, none), PlanJSON(&out, &plan.Plan{}, none), ListJSON(&out, []Listed{{Service: "api"}}, none),
-		ListJSON(&out, nil, none), ValidateJSON(&out, 0, nil), stream.Results([]apply.Result{{Service: "api"}}), stream.Plan(p, none)} {
+		ListJSON(&out, nil, none), DoctorJSON(&out, Checkup{}, none),
+		DoctorJSON(&out, Checkup{Branches{Unreadable: []Unreadable{{Service: "x"}}}}, none), ValidateJSON(&out, 0, nil), stream.Results([]apply.Result{{Service: "api"}}), stream.Plan(p, none)} {
 		if err != nil {
 			t.Fatal(err)
 		}
