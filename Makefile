@@ -5,7 +5,7 @@
 GO     ?= go
 tool    = $(GO) tool -modfile=tools.mod
 prefix ?= /usr/local
-count  ?= 10
+count  ?= 3
 fuzztime ?= 30s
 
 .PHONY: all build demo test check bench golden generate fuzz tools install clean
@@ -32,8 +32,10 @@ check:
 	$(tool) errcheck ./...
 	$(GO) test -race ./...
 
-# One line a benchmark of each run; compare two files of them with "go tool -modfile=tools.mod benchstat OLD NEW".
+# One line a benchmark of each run, several minutes in all; x-NAME says how many times as long NAME takes for the same, in that run. Compare
+# two files of them, made with count=10, by "go tool -modfile=tools.mod benchstat OLD NEW".
 bench:
+	@test/needs.sh
 	$(GO) test -run '^$$' -bench . -benchmem -count $(count) ./... | grep -v '^?\|no test files'
 
 # The packages that keep expected output beside their input.

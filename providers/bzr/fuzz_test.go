@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -211,27 +210,4 @@ func FuzzLocation(f *testing.F) {
 			t.Errorf("%q: written out it is %q, which is %+v, %v", text, at, again, err)
 		}
 	})
-}
-
-// BenchmarkTips reads the tips of 1,000 local branches in one Read. Their files are copies of one branch's.
-func BenchmarkTips(b *testing.B) {
-	dir := b.TempDir()
-	origin := newBranch(b, dir+"/origin", "2a", "1")
-	var want []resource.Wanted
-	for i := range 1000 {
-		branch := filepath.Join(dir, fmt.Sprintf("b%04d", i))
-		for _, name := range []string{"branch-format", "branch/format", "branch/last-revision"} {
-			data, err := os.ReadFile(filepath.Join(origin, ".bzr", name))
-			if err != nil {
-				b.Fatal(err)
-			}
-			write(b, filepath.Join(branch, ".bzr", name), string(data))
-		}
-		want = append(want, wanted("app", branch))
-	}
-	p := withoutBrz(b)
-	for b.Loop() {
-		read(b, p, want...)
-	}
-	revision(b, read(b, p, want...)[999])
 }

@@ -9,8 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"sync"
@@ -390,30 +388,4 @@ func FuzzArguments(f *testing.F) {
 			t.Errorf("%q: %v, %v", text, twice, err)
 		}
 	})
-}
-
-// copies makes n branches below dir with the files of origin, and returns their names.
-func copies(t testing.TB, origin, dir string, n int) []string {
-	t.Helper()
-	var names []string
-	for i := range n {
-		name := fmt.Sprintf("c%04d", i)
-		for _, file := range []string{"branch-format", "branch/format", "branch/last-revision", "branch/branch.conf", "branch/tags"} {
-			data, err := os.ReadFile(filepath.Join(origin, ".bzr", file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			write(t, filepath.Join(dir, name, ".bzr", file), string(data))
-		}
-		names = append(names, name)
-	}
-	return names
-}
-
-func wantedAll(root string, names []string) []resource.Wanted {
-	var all []resource.Wanted
-	for _, name := range names {
-		all = append(all, wanted("app", root+name))
-	}
-	return all
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"launchpad.net/cdplan/providers"
 )
@@ -114,7 +113,7 @@ func TestWebTips(t *testing.T) {
 }
 
 // secureShell runs a real sshd for the current user on loopback, puts an ssh first on PATH that can log in, and returns the root of its URLs.
-func secureShell(t *testing.T) string {
+func secureShell(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	me, err := user.Current()
@@ -207,27 +206,4 @@ func TestLaunchpadTakesOneCommandOnly(t *testing.T) {
 		"brz serve --inet --directory=/"; got != want {
 		t.Errorf("got %q", got)
 	}
-}
-
-// BenchmarkSmartTips reads the tips of 1,000 branches of one brz serve, and says how many times as long a brz for each would take, as ten of
-// them did.
-func BenchmarkSmartTips(b *testing.B) {
-	dir := b.TempDir()
-	brz(b, dir, "init-shared-repository", "-q", "r")
-	origin := newBranch(b, dir+"/r/b0", "2a", "1")
-	root := serve(b, dir)
-	places := copies(b, origin, dir+"/r", 1000)
-	want := wantedAll(root+"/r/", places)
-	p := withoutBrz(b)
-	read(b, p, want[0])
-	for b.Loop() {
-		read(b, p, want...)
-	}
-	revision(b, read(b, p, want...)[999])
-	perTip := b.Elapsed().Seconds() / float64(b.N*len(want))
-	began := time.Now()
-	for _, name := range places[:10] {
-		brz(b, dir, "revno", root+"/r/"+name)
-	}
-	b.ReportMetric(time.Since(began).Seconds()/10/perTip, "brz/tip")
 }
