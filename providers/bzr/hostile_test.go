@@ -276,6 +276,40 @@ func TestConnections(t *testing.T) {
 	}
 }
 
+func TestBusyServerIsNotFarAway(t *testing.T) {
+	const far = 200 * time.Millisecond
+	var connections atomic.Int64
+	root := fake(t, func(c net.Conn) {
+		connections.Add(1)
+		greetings := 0
+		for r := bufio.NewReader(c); ; {
+			switch readVerb(r) {
+			case "":
+				return
+			case "hello":
+				if greetings++; greetings <= trips { // one more will be quick
+					time.Sleep(far + far/4)
+				}
+				_, _ = io.WriteString(c, okHello)
+			default:
+				_, _ = io.WriteString(c, answerOf('S', "l2:ok1:72:ide"))
+			}
+		}
+	})
+	p := withoutBrz(t)
+	p.(*provider).smart.far = far
+	var want []resource.Wanted
+	for i := range 100 {
+		want = append(want, wanted("app", fmt.Sprintf("%s/%d", root, i)))
+	}
+	for _, r := range read(t, p, want...) {
+		revision(t, r)
+	}
+	if n := connections.Load(); n != 1 {
+		t.Errorf("%d connections to a server that is near", n)
+	}
+}
+
 func TestAllPlacesAreUsedFarAway(t *testing.T) {
 	var mu sync.Mutex
 	together := make(chan struct{})

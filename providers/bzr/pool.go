@@ -17,6 +17,7 @@ const (
 
 	// farAway is the round trip from which on more than one connection pays: the server answers one request at a time, whatever their number.
 	farAway = time.Millisecond
+	trips   = 3 // that have to take as long
 )
 
 // host says which server is meant, and as whom. Connections are shared by what has the same host.
@@ -252,23 +253,34 @@ func late(ctx context.Context, err error) bool {
 	return ctx.Err() != nil
 }
 
-// greet has the server answer twice on its first connection, and once on others. The quicker answer tells how far away it is; to the first
-// one a server adds the time in which it makes itself ready.
+// greet has the server answer on a new connection. On the first one it also finds out how far away the server is, after that answer, to which a
+// server adds the time in which it makes itself ready.
 func (s *server) greet(ctx context.Context, c *conn) error {
 	if _, err := roundTrip(ctx, c); err != nil || s.measured {
 		return err
 	}
-	trip, err := roundTrip(ctx, c)
+	distant, err := s.distant(ctx, c)
 	if err != nil {
 		return err
 	}
 	s.measured = true
-	if trip > s.far && s.host != thisHost { // on which no server is far away, however slow
+	if distant && s.host != thisHost { // on which no server is far away, however slow
 		for range s.limit - 1 {
 			s.places <- struct{}{}
 		}
 	}
 	return nil
+}
+
+// distant says whether several answers in a row take their time: a server that is near but busy gives a quick one among them.
+func (s *server) distant(ctx context.Context, c *conn) (bool, error) {
+	for range trips {
+		trip, err := roundTrip(ctx, c)
+		if err != nil || trip <= s.far {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // roundTrip asks for what costs the server nothing.
