@@ -2,6 +2,7 @@ package resource
 
 import (
 	"fmt"
+	"reflect"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/gocty"
@@ -24,22 +25,55 @@ func (e *AttrError) Error() string {
 }
 
 // Decode stores the attributes of o in the struct that target points to, by its "cty" tags. Attributes that are null or not yet known
-// leave the zero value of their field, which for one of object type has to be a pointer, and no object leaves the target as it is. A target that does not fit the type of o is a fault of the caller.
+// leave the zero value of their field, which for one of object type has to be a pointer, and no object leaves the target as it is. A target
+// that does not fit the type of o is a fault of the caller.
 func Decode(o Object, target any) error {
 	if o == cty.NilVal || o.IsNull() {
 		return nil
 	}
-	plain, _ := o.UnmarkDeep()
-	known, err := cty.Transform(plain, func(_ cty.Path, v cty.Value) (cty.Value, error) {
+	o, _ = o.Unmark()
+	fields := reflect.ValueOf(target).Elem() // taken one by one, for gocty is slow with objects, and one is decoded for each resource that is read
+	if !o.IsKnown() || !o.Type().IsObjectType() || o.LengthInt() != fields.NumField() {
+		return fmt.Errorf("cannot decode %#v into %s", o.Type(), fields.Type())
+	}
+	for i := range fields.NumField() {
+		name := fields.Type().Field(i).Tag.Get("cty")
+		if !o.Type().HasAttribute(name) {
+			return fmt.Errorf("cannot decode object: there is no attribute %q", name)
+		}
+		if err := decodeAttr(o.GetAttr(name), fields.Field(i)); err != nil {
+			return fmt.Errorf("cannot decode attribute %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func decodeAttr(v cty.Value, field reflect.Value) error {
+	v, _ = v.Unmark()
+	switch {
+	case !v.IsKnown() || v.IsNull():
+		field.SetZero()
+		return nil
+	case v.Type() == cty.String && field.Kind() == reflect.String:
+		field.SetString(v.AsString())
+		return nil
+	}
+	v, err := plain(v)
+	if err != nil {
+		return err
+	}
+	return gocty.FromCtyValue(v, field.Addr().Interface())
+}
+
+// plain returns v without marks, and with a zero value for whatever in it is null or unknown.
+func plain(v cty.Value) (cty.Value, error) {
+	v, _ = v.UnmarkDeep()
+	return cty.Transform(v, func(_ cty.Path, v cty.Value) (cty.Value, error) {
 		if v.IsKnown() && !v.IsNull() {
 			return v, nil
 		}
 		return zero(v.Type()), nil
 	})
-	if err != nil {
-		return fmt.Errorf("cannot decode object: %w", err)
-	}
-	return gocty.FromCtyValue(known, target)
 }
 
 // Encode returns the struct as an object of type s.

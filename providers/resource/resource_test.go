@@ -185,10 +185,21 @@ func TestDecode(t *testing.T) {
 }
 
 func TestDecodeOfAnotherType(t *testing.T) {
-	for _, o := range []resource.Object{cty.StringVal("x"), cty.EmptyObjectVal, cty.UnknownVal(schema.Type()), cty.DynamicVal} {
+	renamed, retyped, more := object(nil).AsValueMap(), object(nil).AsValueMap(), object(nil).AsValueMap()
+	delete(renamed, "note")
+	renamed["nota"], more["nota"] = cty.StringVal("x"), cty.StringVal("x")
+	retyped["note"] = cty.True
+	for _, o := range []resource.Object{cty.StringVal("x"), cty.EmptyObjectVal, cty.UnknownVal(schema.Type()), cty.DynamicVal,
+		cty.ObjectVal(renamed), cty.ObjectVal(retyped), cty.ObjectVal(more)} {
 		if err := resource.Decode(o, &decoded{}); err == nil {
 			t.Errorf("%#v was decoded", o)
 		}
+	}
+	var other struct {
+		Note bool `cty:"note"`
+	}
+	if err := resource.Decode(cty.ObjectVal(map[string]cty.Value{"note": cty.StringVal("true")}), &other); err == nil {
+		t.Error("a text was decoded into a bool")
 	}
 }
 
