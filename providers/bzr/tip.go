@@ -321,5 +321,10 @@ func readFile(name string, limit int64) ([]byte, error) {
 	if !info.Mode().IsRegular() || info.Size() > limit {
 		return nil, fmt.Errorf("%s is not a regular file of at most %d bytes", name, limit)
 	}
-	return io.ReadAll(io.LimitReader(f, limit))
+	data := make([]byte, info.Size())
+	n, err := io.ReadFull(f, data)
+	if err == io.EOF || err == io.ErrUnexpectedEOF { // it is shorter than it was, or than it said
+		err = nil
+	}
+	return data[:n], err
 }

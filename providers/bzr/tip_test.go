@@ -228,3 +228,15 @@ func TestNothingWaitsForAPipe(t *testing.T) {
 	}
 	checkFailure(t, read(t, withoutBrz(t), wanted("app", b))[0], "", "not a regular file")
 }
+
+func TestFileShorterThanItsSize(t *testing.T) {
+	const name = "/sys/class/net/lo/mtu" // the kernel calls such files 4096 bytes long
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := readFile(name, maxSmall)
+	if err != nil || string(got) != string(want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
