@@ -28,7 +28,6 @@ const (
 
 	sample = 20                    // branches of which brz is asked
 	delay  = 10 * time.Millisecond // each way, of what is far away
-	python = "/usr/bin/python3"    // Debian's, which Breezy is installed for
 )
 
 // BenchmarkTips reads the tips of many branches, in one Read of a provider that was just opened: connections and logins are included. Beside
@@ -203,12 +202,12 @@ print((time.perf_counter() - began) / done)
 
 // timePython returns how long breezy takes for a tip.
 func (s source) timePython(b *testing.B, names []string) time.Duration {
-	cmd := exec.Command(python, append([]string{"-c", tipsInPython, s.root}, names...)...)
+	cmd := exec.Command(breezyPython, append([]string{"-c", tipsInPython, s.root}, names...)...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		b.Fatalf("%s: %v\n%s", python, err, stderr.String())
+		b.Fatalf("%s: %v\n%s", breezyPython, err, stderr.String())
 	}
 	tip, err := time.ParseDuration(strings.TrimSpace(string(out)) + "s")
 	if err != nil {

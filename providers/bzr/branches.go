@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -68,11 +70,11 @@ func (b branches) forEachHost(n int, of func(i int) host, f func(i int)) {
 	}
 	var wg sync.WaitGroup
 	for h, some := range byHost {
-		limit := b.perHost
+		at := b.perHost
 		if h == (host{}) {
-			limit = b.parallelism
+			at = pace{few: b.parallelism, many: b.parallelism}
 		}
-		wg.Go(func() { forEach(len(some), limit, func(i int) { f(some[i]) }) })
+		wg.Go(func() { at.forEach(len(some), func(i int) { f(some[i]) }) })
 	}
 	wg.Wait()
 }
@@ -152,20 +154,33 @@ func reading(w resource.Wanted, found answer) resource.Reading {
 	return resource.Reading{Addr: w.Addr, Object: cty.ObjectVal(attrs), Fallback: found.fallback}
 }
 
-// forEach calls f for 0 to n-1, at most limit at a time, and returns when all calls have.
-func forEach(n, limit int, f func(i int)) {
+// pace says how many calls may be under way at a time: few to begin with, and one more, up to many, for each call that was slow.
+type pace struct {
+	few, many int
+	slow      time.Duration // and longer
+}
+
+// forEach calls f for 0 to n-1 and returns when all calls have.
+func (p pace) forEach(n int, f func(i int)) {
 	var wg sync.WaitGroup
-	next := make(chan int)
-	for range min(n, limit) {
-		wg.Go(func() {
-			for i := range next {
-				f(i)
+	var next, callers atomic.Int64
+	var work func()
+	add := func() {
+		if callers.Add(1) <= int64(p.many) {
+			wg.Go(work)
+		}
+	}
+	work = func() {
+		for i := int(next.Add(1) - 1); i < n; i = int(next.Add(1) - 1) {
+			began := time.Now()
+			f(i)
+			if time.Since(began) >= p.slow {
+				add()
 			}
-		})
+		}
 	}
-	for i := range n {
-		next <- i
+	for range min(n, p.few) {
+		add()
 	}
-	close(next)
 	wg.Wait()
 }

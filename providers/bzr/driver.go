@@ -23,7 +23,9 @@ const (
 	defaultParallelism = 8
 	maxProcesses       = 4
 	smartConnections   = 8  // to one host
-	webConnections     = 16 // to one host
+	webConnections     = 32 // to one host
+	nearby             = 8  // look-ups at a time of one host, as long as it answers quickly
+	slowAnswer         = 10 * time.Millisecond
 )
 
 // Driver describes the provider "bzr" and its one resource type, bzr_branch.
@@ -48,7 +50,7 @@ func configSchema() resource.Schema {
 				Doc: "Directory for what was read of logs, $XDG_CACHE_HOME/cdplan/bzr or ~/.cache/cdplan/bzr by default, for root /var/cache/cdplan/bzr."},
 			"parallelism": {Type: cty.Number, Public: true,
 				Doc: "How many branches are read at a time, 8 by default; never more than 4 of them by a process. " +
-					"Of each other host as many are read on top, 16 by default and at most."},
+					"Of each other host as many are read on top, but more than 8, by default and at most 32, only if its answers take 10 ms or longer."},
 			"launchpad_user": {Type: cty.String, Public: true,
 				Doc: "Your name on Launchpad: with it, branches at lp: are read directly, over ssh."},
 			"rewrite": {Type: cty.Map(cty.String), Public: true,
@@ -107,11 +109,11 @@ func open(_ context.Context, config cty.Value) (providers.Provider, error) {
 	}
 	p.brz = newProgram(s.Command, timeout, min(p.parallelism, maxProcesses))
 	p.smart = &pool{limit: min(p.parallelism, smartConnections), far: farAway, dial: p.dial}
-	p.perHost = webConnections
+	p.perHost = pace{few: min(p.parallelism, nearby), many: webConnections, slow: slowAnswer}
 	if s.Parallelism > 0 {
-		p.perHost = min(s.Parallelism, webConnections)
+		p.perHost.many = min(s.Parallelism, webConnections)
 	}
-	p.web = newWebClient(p.perHost)
+	p.web = newWebClient(p.perHost.many)
 	return p, nil
 }
 
@@ -133,7 +135,7 @@ func settingError(attr, summary, detail string) error {
 // provider is the opened driver. Its methods may be called at the same time.
 type provider struct {
 	parallelism int
-	perHost     int // how many look-ups there may be at a time of branches on one other host
+	perHost     pace // of the look-ups of branches on one other host
 	timeout     time.Duration
 	names       names
 	brz         *program

@@ -343,6 +343,39 @@ func TestAllPlacesAreUsedFarAway(t *testing.T) {
 	}
 }
 
+func TestPace(t *testing.T) {
+	const few, many = 2, 5
+	for name, test := range map[string]struct {
+		slow time.Duration
+		want int64
+	}{"quick": {time.Hour, few}, "slow": {time.Millisecond, many}} {
+		var calls, now, over atomic.Int64
+		together := make(chan struct{})
+		arrive := sync.OnceFunc(func() {
+			time.Sleep(10 * time.Millisecond) // in which one too many would come
+			close(together)
+		})
+		pace{few: few, many: many, slow: test.slow}.forEach(100, func(int) {
+			defer now.Add(-1)
+			n := now.Add(1)
+			if n > test.want {
+				over.Add(1)
+			}
+			if calls.Add(1) <= many { // more than have to be slow
+				time.Sleep(2 * time.Millisecond)
+				return
+			}
+			if n == test.want {
+				arrive()
+			}
+			<-together // nobody returns before as many are here as may be
+		})
+		if calls.Load() != 100 || over.Load() > 0 {
+			t.Errorf("%s: %d calls, %d of them beside too many others", name, calls.Load(), over.Load())
+		}
+	}
+}
+
 func TestHostileWeb(t *testing.T) {
 	page := "<html>" + strings.Repeat("x", 2*maxSmall)
 	for name, test := range map[string]struct {
