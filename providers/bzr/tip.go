@@ -261,16 +261,14 @@ func readFormat(dir, format string) (resource.Revision, error) {
 	return resource.Revision{}, undecided("an unknown branch format")
 }
 
-// lastRevisionForm is all that a last-revision file may hold.
-var lastRevisionForm = regexp.MustCompile(`^([0-9]+) ([^ \n]+)\n?$`)
-
+// parseLastRevision understands a last-revision file, which holds a number, a blank, an id and perhaps a newline.
 func parseLastRevision(data []byte) (resource.Revision, error) {
-	m := lastRevisionForm.FindSubmatch(data)
-	if m == nil || !validID(string(m[2])) {
+	revno, id, _ := strings.Cut(strings.TrimSuffix(string(data), "\n"), " ")
+	if revno == "" || strings.Trim(revno, "0123456789") != "" || !validID(id) {
 		return resource.Revision{}, fmt.Errorf("the branch is damaged: its last-revision file holds %.100q", data)
 	}
-	revno := strings.TrimLeft(string(m[1][:len(m[1])-1]), "0") + string(m[1][len(m[1])-1:])
-	return resource.Revision{Revno: revno, ID: string(m[2])}, nil
+	revno = strings.TrimLeft(revno[:len(revno)-1], "0") + revno[len(revno)-1:]
+	return resource.Revision{Revno: revno, ID: id}, nil
 }
 
 // parseHistory returns the last of the ids in a revision-history file, one a line.
