@@ -32,8 +32,8 @@ check:
 	$(tool) errcheck ./...
 	$(GO) test -race ./...
 
-# One line a benchmark of each run, several minutes in all; x-NAME says how many times as long NAME takes for the same, in that run. Compare
-# two files of them, made with count=10, by "go tool -modfile=tools.mod benchstat OLD NEW".
+# One line a benchmark of each run, several minutes in all; x-NAME says how many times as long NAME takes for the same, in that run
+# (docs/performance.md). Compare two files of them, made with count=10, by "go tool -modfile=tools.mod benchstat OLD NEW".
 bench:
 	@test/needs.sh
 	$(GO) test -run '^$$' -bench . -benchmem -count $(count) ./... | grep -v '^?\|no test files'
