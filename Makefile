@@ -32,11 +32,14 @@ check:
 	$(tool) errcheck ./...
 	$(GO) test -race ./...
 
+# The packages that have benchmarks.
+benchmarks = $(shell grep -l "^func Benchmark" -r --include="*_test.go" . | xargs -n 1 dirname | sort -u)
+
 # One line a benchmark of each run, several minutes in all; x-NAME says how many times as long NAME takes for the same, in that run
 # (docs/performance.md). Compare two files of them, made with count=10, by "go tool -modfile=tools.mod benchstat OLD NEW".
 bench:
 	@test/needs.sh
-	$(GO) test -run '^$$' -bench . -benchmem -count $(count) ./... | grep -v '^?\|no test files'
+	$(GO) test -run '^$$' -bench . -benchmem -count $(count) $(benchmarks)
 
 # The packages that keep expected output beside their input.
 golden = $(shell grep -l '"update", false' -r --include='*_test.go' . | xargs -n 1 dirname | sort -u)

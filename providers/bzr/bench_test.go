@@ -343,3 +343,39 @@ func passOn(to io.WriteCloser, from io.Reader) {
 	}
 	_ = to.Close()
 }
+
+// moved is how many branches have a log to tell.
+const moved = 20
+
+// BenchmarkLogs tells what lies between the first and the last revision of branches that moved, on the local disk, with files and authors. The
+// provider was just opened and has kept nothing, so that the start of the server of its own is included. x-brz says how many times as long
+// "brz log" took for the same revisions, a process for each branch, in the same run.
+func BenchmarkLogs(b *testing.B) {
+	dir := b.TempDir()
+	brz(b, "/", "init-shared-repository", "-q", dir)
+	origin := newBranch(b, dir+"/origin", "2a", "1", "2", "3", "4", "5")
+	from := info(b, origin, "-r1")
+	var spans []resource.Span
+	for i := range moved {
+		name := fmt.Sprintf("%s/b%02d", dir, i)
+		brz(b, dir, "branch", "-q", "origin", name)
+		commit(b, name, name)
+		spans = append(spans, resource.Span{Config: wanted("app", name).Config, From: from, To: info(b, name)})
+	}
+	began := time.Now()
+	for _, span := range spans {
+		at := span.Config.GetAttr("location").AsString()
+		brz(b, "/", "--no-plugins", "--no-aliases", "log", "--long", "-n1", "--show-ids", "-v", "--exclude-common-ancestry",
+			"-rrevid:"+span.From.ID+"..revid:"+span.To.ID, "readonly+file://"+at)
+	}
+	processes := time.Since(began)
+	for b.Loop() {
+		p := opened(b, map[string]cty.Value{"cache": cty.StringVal(b.TempDir())})
+		for _, told := range p.Resource(branchType).(branches).History(b.Context(), spans) {
+			if told.Err != nil || told.Fallback != "" || len(told.Commits) != 5 || told.Files.Count != 1 {
+				b.Fatalf("got %+v", told)
+			}
+		}
+	}
+	b.ReportMetric(float64(processes)/(float64(b.Elapsed())/float64(b.N)), "x-brz")
+}
