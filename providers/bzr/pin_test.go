@@ -106,6 +106,7 @@ func countingBrz(t *testing.T) (providers.Provider, func() []string) {
 }
 
 func TestPinsOfLocalBranches(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	b := newTagged(t, dir+"/b, c%é")
 	brz(t, dir, "checkout", "-q", "--lightweight", b, "light")
@@ -137,6 +138,7 @@ func TestPinsOfLocalBranches(t *testing.T) {
 
 // Pins of many branches start one brz, however far away it seems to be.
 func TestPinsShareOneServer(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	brz(t, dir, "init-shared-repository", "-q", "repo")
 	newBranch(t, dir+"/repo/b", "2a", "1", "2")
@@ -157,6 +159,7 @@ func TestPinsShareOneServer(t *testing.T) {
 
 // What is above a location is no branch of it, although brz would take it for one.
 func TestPinsOfNoBranch(t *testing.T) {
+	t.Parallel()
 	b := newTagged(t, t.TempDir()+"/b")
 	write(t, b+"/sub/HEAD", "x") // so that brz is asked
 	for _, option := range []string{"", ";revno=1", ";tag=v1", ";revid=" + info(t, b).ID} {
@@ -168,6 +171,7 @@ func TestPinsOfNoBranch(t *testing.T) {
 }
 
 func TestPinsOnOtherHosts(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	b := newTagged(t, dir+"/b")
 	web := httptest.NewServer(http.FileServer(http.Dir(dir)))
@@ -234,6 +238,7 @@ func webServe(t *testing.T, dir string, files bool) string {
 }
 
 func TestTipsOfASmartServerBehindHTTP(t *testing.T) {
+	t.Parallel()
 	dir := servedTree(t)
 	if err := os.Rename(dir+"/a b%é", dir+"/plain"); err != nil { // breezy's application does not understand encoded paths
 		t.Fatal(err)
@@ -259,6 +264,7 @@ func TestTipsOfASmartServerBehindHTTP(t *testing.T) {
 }
 
 func TestFallback(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	b := newTagged(t, dir+"/b")
 	colocated := newBranch(t, dir+"/colo", "development-colo", "1", "2")
