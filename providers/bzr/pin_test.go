@@ -358,3 +358,10 @@ func FuzzPin(f *testing.F) {
 		}
 	})
 }
+
+// Without brz a local pin says what is missing, and nothing of connections.
+func TestPinWithoutBrz(t *testing.T) {
+	b := newBranch(t, t.TempDir()+"/b", "2a", "1", "2")
+	r := read(t, withoutBrz(t), wanted("app", b+";revno=1"))[0]
+	checkFailure(t, r, "", "cannot read the tip of "+b+": /nonexistent/brz is not installed")
+}

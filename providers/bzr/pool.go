@@ -224,12 +224,12 @@ func (s *server) add(ctx context.Context) (*conn, error) {
 	}
 	l, err := s.dial(ctx, s.host)
 	if err != nil {
-		return nil, notReached(ctx, err)
+		return nil, s.notReached(ctx, err)
 	}
 	c := newConn(l)
 	if err := s.greet(ctx, c); err != nil {
 		_ = c.Close() // it was of no use
-		return nil, notReached(ctx, err)
+		return nil, s.notReached(ctx, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -237,10 +237,13 @@ func (s *server) add(ctx context.Context) (*conn, error) {
 	return c, nil
 }
 
-// notReached returns why there is no connection. A dialler has no deadline but that of ctx.
-func notReached(ctx context.Context, err error) error {
-	if late(ctx, err) {
+// notReached returns why there is no connection. A dialler has no deadline but that of ctx. Our own server is not far: it is not there.
+func (s *server) notReached(ctx context.Context, err error) error {
+	switch {
+	case late(ctx, err):
 		return context.Cause(ctx)
+	case s.host == thisHost:
+		return err
 	}
 	return &unreachable{err}
 }
