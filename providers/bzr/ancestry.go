@@ -2,13 +2,15 @@ package bzr
 
 import (
 	"context"
-	"maps"
 	"slices"
 )
 
 const (
 	maxAsked   = 500 // revisions that are asked for in one request
-	maxGrowths = 4   // requests that the merges of one branch may cost
+	maxGrowths = 4   // requests that the merges of one branch may cost, each of them for at most maxAsked revisions
+
+	maxKnown = 128 << 20 // bytes that a graph may take
+	perID    = 64        // bytes that an id takes beside its own
 )
 
 // ancestry is the part that is known of a repository's graph of revisions.
@@ -17,27 +19,45 @@ type ancestry struct {
 	ask     func(ctx context.Context, ids []string) (map[string][]string, error)
 	parents map[string][]string // the first of them on the same line; none for the first revision of all
 	absent  map[string]bool     // asked for, and not there
+	size    int                 // bytes that were taken for all this, about
 }
 
 func newAncestry(ask func(context.Context, []string) (map[string][]string, error)) *ancestry {
 	return &ancestry{ask: ask, parents: map[string][]string{}, absent: map[string]bool{}}
 }
 
-// grow asks for revisions that are not known.
+// grow asks for revisions that are not known. A graph that is too large to be known is errUndecided.
 func (a *ancestry) grow(ctx context.Context, ids []string) error {
 	for some := range slices.Chunk(ids, maxAsked) {
 		found, err := a.ask(ctx, some)
 		if err != nil {
 			return err
 		}
-		maps.Copy(a.parents, found)
-		for _, id := range some {
-			if _, known := a.parents[id]; !known {
-				a.absent[id] = true
-			}
+		a.learn(some, found)
+		if a.size > maxKnown {
+			return errUndecided
 		}
 	}
 	return nil
+}
+
+// learn takes in the answer to a question about ids.
+func (a *ancestry) learn(ids []string, found map[string][]string) {
+	for id, parents := range found {
+		if _, known := a.parents[id]; known {
+			continue
+		}
+		a.parents[id] = parents
+		a.size += len(id) + perID
+		for _, parent := range parents {
+			a.size += len(parent) + perID
+		}
+	}
+	for _, id := range ids {
+		if _, known := a.parents[id]; !known {
+			a.absent[id] = true
+		}
+	}
 }
 
 // parentsOf returns the parents of a revision. Of one that is absent there are none.
@@ -166,7 +186,7 @@ func (a *ancestry) merges(ctx context.Context, ids []string) (map[string][]strin
 	}
 	for growth := 0; ; growth++ {
 		merged, unknown := a.knownMerges(ids)
-		if len(unknown) == 0 || growth == maxGrowths {
+		if len(unknown) == 0 || len(unknown) > maxAsked || growth == maxGrowths {
 			return merged, nil
 		}
 		if err := a.grow(ctx, unknown); err != nil {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -147,6 +148,61 @@ func TestMergesAtAPrice(t *testing.T) {
 	if err != nil || len(got) != 0 || calls > 1+maxGrowths {
 		t.Errorf("got %v, %v after %d requests", got, err, calls)
 	}
+}
+
+// TestMergesOfTooMany asks about no more revisions at a time than one request takes.
+func TestMergesOfTooMany(t *testing.T) {
+	for n, want := range map[int]int{maxAsked: maxAsked, maxAsked + 1: 0} {
+		parents := map[string][]string{"r0": nil, "m": {"r0"}}
+		for i := range n {
+			parents["m"] = append(parents["m"], fmt.Sprint("s", i))
+			parents[fmt.Sprint("s", i)] = nil
+		}
+		a := newAncestry(sparing(parents, 1))
+		if err := a.grow(t.Context(), []string{"m"}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := a.merges(t.Context(), []string{"m"}); err != nil || len(got["m"]) != want {
+			t.Errorf("%d revisions were merged: got %d, %v", n, len(got["m"]), err)
+		}
+	}
+}
+
+// TestGraphWithoutEnd gives up when there is too much to be known, be it long ids, many revisions or many parents. What is told twice counts once.
+func TestGraphWithoutEnd(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	for name, tell := range map[string]func(n int) map[string][]string{
+		"long ids":       func(n int) map[string][]string { return map[string][]string{fmt.Sprint(n, long): nil} },
+		"long parents":   func(n int) map[string][]string { return map[string][]string{fmt.Sprint(n): {long}} },
+		"many parents":   func(n int) map[string][]string { return map[string][]string{fmt.Sprint(n): make([]string, 1<<15)} },
+		"many revisions": func(n int) map[string][]string { return manyRevisions(n, 1<<15) },
+	} {
+		n := 0
+		a := newAncestry(func(context.Context, []string) (map[string][]string, error) { n++; return tell(n), nil })
+		var err error
+		for err == nil && n < 200 {
+			err = a.grow(t.Context(), []string{"r"})
+		}
+		if !errors.Is(err, errUndecided) || n < 50 {
+			t.Errorf("%s: %d answers, %v", name, n, err)
+		}
+	}
+	a := newAncestry(func(context.Context, []string) (map[string][]string, error) {
+		return map[string][]string{long: {long}}, nil
+	})
+	for range 200 {
+		if err := a.grow(t.Context(), []string{"r"}); err != nil {
+			t.Fatalf("the same again and again: %v", err)
+		}
+	}
+}
+
+func manyRevisions(from, n int) map[string][]string {
+	parents := map[string][]string{}
+	for i := range n {
+		parents[fmt.Sprint(from, "-", i)] = nil
+	}
+	return parents
 }
 
 func TestAncestryInTrouble(t *testing.T) {
