@@ -66,10 +66,11 @@ func (h histories) get(span resource.Span) (resource.History, bool) {
 	return told, true
 }
 
-// put keeps a history that can never change, and says nothing of how it was come by.
+// put keeps a history that can never change, and says nothing of how it was come by. One whose files could not be told this time is asked for
+// again.
 func (h histories) put(span resource.Span, told resource.History) {
 	kept := h.open()
-	if kept == nil || told.Rewritten || told.Back {
+	if kept == nil || told.Rewritten || told.Back || told.Files == nil && told.Fallback == "" {
 		return
 	}
 	told.FileFrom, told.FileTo, told.Fallback = nil, nil, ""

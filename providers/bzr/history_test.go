@@ -210,6 +210,40 @@ func TestHistoryIsKept(t *testing.T) {
 	}
 }
 
+// TestWhatIsKept keeps no history that may be told better, or otherwise, another time.
+func TestWhatIsKept(t *testing.T) {
+	commits := []resource.Commit{{Subject: "x"}}
+	for name, test := range map[string]struct {
+		told resource.History
+		want bool
+	}{
+		"whole":          {resource.History{Commits: commits, Files: &resource.Files{Count: 1}}, true},
+		"of brz":         {resource.History{Commits: commits, Fallback: "unknown format"}, true},
+		"without files":  {resource.History{Commits: commits}, false},
+		"what was lost":  {resource.History{Lost: commits, Rewritten: true, Files: &resource.Files{}}, false},
+		"lost, of brz":   {resource.History{Lost: commits, Rewritten: true, Fallback: "unknown format"}, false},
+		"back":           {resource.History{Back: true, Files: &resource.Files{}}, false},
+		"with its texts": {resource.History{Commits: commits, Files: &resource.Files{}, FileFrom: []byte("1"), FileTo: []byte("2")}, true},
+	} {
+		h := newHistories(t.TempDir())
+		span := resource.Span{From: resource.Revision{Revno: "1", ID: "a"}, To: resource.Revision{Revno: "2", ID: "b"}}
+		h.put(span, test.told)
+		test.told.FileFrom, test.told.FileTo, test.told.Fallback = nil, nil, ""
+		got, kept := h.get(span)
+		if kept != test.want || kept && !cmp.Equal(test.told, got) {
+			t.Errorf("%s: got %+v, %v", name, got, kept)
+		}
+		for _, other := range []resource.Span{
+			{From: span.To, To: span.From}, {From: span.From, To: resource.Revision{Revno: "3", ID: "b"}},
+			{From: span.From, To: resource.Revision{Revno: "2", ID: "c"}}, {From: resource.Revision{Revno: "1", ID: "c"}, To: span.To},
+		} {
+			if got, kept := h.get(other); kept {
+				t.Errorf("%s: got %+v for %v", name, got, other)
+			}
+		}
+	}
+}
+
 func files(t *testing.T, dir string) []string {
 	t.Helper()
 	var names []string
