@@ -176,14 +176,14 @@ func FuzzLog(f *testing.F) {
 		"timestamp: Sun 2026-11-22 12:14:09 +0000\nmessage:\n  s\n  t\n"
 	f.Add(record)
 	f.Add(record + record)
+	f.Add("fixes bugs: http://x/\x1b[2J http://y/\u0085\n" + record)
+	f.Add(strings.Replace(record, "author", "fixes bugs: http://x/\x1b[2J \x07\nauthor", 1))
 	f.Add(strings.ReplaceAll(record, "message:", "massage:"))
 	f.Fuzz(func(t *testing.T, text string) {
 		commits, err := parseLog(text)
 		for _, c := range commits {
 			checkRevision(t, c.Revision, err)
-			if strings.ContainsFunc(c.Subject+c.Author, unicode.IsControl) {
-				t.Errorf("got %+q", c)
-			}
+			checkCommit(t, c)
 		}
 	})
 }

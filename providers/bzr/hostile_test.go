@@ -77,24 +77,37 @@ func fake(t testing.TB, f func(c net.Conn)) string {
 	return "bzr://" + l.Addr().String()
 }
 
-// readVerb reads one request and returns its verb, or "" at the end.
-func readVerb(r *bufio.Reader) string {
+// readRequest reads one request. It returns false at the end.
+func readRequest(r *bufio.Reader) (q request, ok bool) {
 	head := make([]byte, len(banner)+4+2+1)
 	if _, err := io.ReadFull(r, head); err != nil {
-		return ""
+		return q, false
 	}
-	args, err := readSized(r, maxArguments)
+	args, err := readSized(r, maxBody)
 	if err != nil {
-		return ""
+		return q, false
 	}
-	if end, err := r.ReadByte(); err != nil || end != 'e' {
-		return ""
+	end, err := r.ReadByte()
+	if err == nil && end == 'b' {
+		if q.body, err = readSized(r, maxBody); err == nil {
+			end, err = r.ReadByte()
+		}
 	}
-	list, err := parseArguments(args)
-	if err != nil {
-		return ""
+	list, errList := parseArguments(args)
+	if err != nil || end != 'e' || errList != nil {
+		return q, false
 	}
-	return string(list[0].(bstring))
+	q.verb = string(list[0].(bstring))
+	if len(list) > 1 {
+		q.dir, q.args = string(list[1].(bstring)), list[2:]
+	}
+	return q, true
+}
+
+// readVerb reads one request and returns its verb, or "" at the end.
+func readVerb(r *bufio.Reader) string {
+	q, _ := readRequest(r)
+	return q.verb
 }
 
 // answering greets as it should and says text to everything else.
@@ -440,7 +453,8 @@ func FuzzReply(f *testing.F) {
 }
 
 func FuzzArguments(f *testing.F) {
-	for _, seed := range []string{"le", "l2:ok1:7e", "li-7eli0eee", "l01:xe", "li-0ee", "llllllllllllleeeeeeeeeeeee", "l99:xe", "lxe"} {
+	for _, seed := range []string{"le", "l2:ok1:7e", "li-7eli0eee", "l01:xe", "li-0ee", "llllllllllllleeeeeeeeeeeee", "l99:xe", "lxe",
+		"ld1:ai1e1:bdeee", "ld1:bi1e1:ai1eee", "ld1:ai1e1:ai1eee", "ldi1ei1eee", "ld1:ae", "lddddddddddeeeeeeeeeee"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -448,8 +462,8 @@ func FuzzArguments(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again := string(got.bencode(nil)); again != text {
-			t.Errorf("%q is understood as %q", text, again)
+		if again := string(got.bencode(nil)); again != text && (len(again) != len(text) || !strings.Contains(text, "d")) {
+			t.Errorf("%q is understood as %q", text, again) // it may tell only the keys of dictionaries in another order
 		}
 		if twice, err := parseArguments(got.bencode(nil)); err != nil || !reflect.DeepEqual(got, twice) {
 			t.Errorf("%q: %v, %v", text, twice, err)

@@ -186,8 +186,8 @@ func (d delta) removes(path string) bool {
 }
 
 // parseTexts understands a body of texts of files: each a line "ok\0N", where N is the number of the question, and the text, compressed with
-// zlib, or, for a text that is not there, a line "absent\0...".
-func parseTexts(body []byte) (map[int][]byte, error) {
+// zlib, or, for a text that is not there, a line "absent\0...". There can be as many as were asked for.
+func parseTexts(body []byte, asked int) (map[int][]byte, error) {
 	texts := map[int][]byte{}
 	for len(body) > 0 {
 		head, rest, _ := bytes.Cut(body, []byte("\n"))
@@ -196,7 +196,7 @@ func parseTexts(body []byte) (map[int][]byte, error) {
 		}
 		digits, ok := bytes.CutPrefix(head, []byte("ok\x00"))
 		n, err := strconv.Atoi(string(digits))
-		if !ok || err != nil {
+		if _, again := texts[n]; !ok || err != nil || n < 0 || n >= asked || again {
 			return nil, malformedf("a text begins with %.100q", head)
 		}
 		r := bytes.NewReader(body)

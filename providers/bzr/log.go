@@ -79,7 +79,7 @@ func parseRecord(text string) (resource.Commit, error) {
 	}
 	var fixed []string
 	for _, key := range []string{"fixes bug", "fixes bugs"} {
-		fixed = append(fixed, strings.Fields(fields[key])...)
+		fixed = append(fixed, strings.Fields(clean(fields[key]))...)
 	}
 	return resource.Commit{
 		Revision: resource.Revision{Revno: revno, ID: fields["revision-id"]},

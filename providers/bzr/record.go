@@ -17,7 +17,12 @@ import (
 )
 
 const (
-	maxRecord = 4 << 20 // bytes of one revision's record
+	maxRecord  = 4 << 20  // bytes of one revision's record
+	maxRecords = 16 << 20 // bytes of all records of one answer
+
+	// Between these, since 1970, all years have four digits, with which plans write them.
+	firstSecond = -62167219200
+	lastSecond  = 253402300799
 
 	noMessage = "(no message)" // what brz shows instead of an empty one
 )
@@ -43,11 +48,13 @@ func parseRecords(serializer string, body []byte) (map[string]record, error) {
 		return nil, errUndecided
 	}
 	records := map[string]record{}
+	left := int64(maxRecords)
 	for rest := bytes.NewReader(body); rest.Len() > 0; {
-		data, err := inflate(rest, maxRecord)
+		data, err := inflate(rest, min(left, maxRecord))
 		if err != nil {
 			return nil, err
 		}
+		left -= int64(len(data))
 		r, err := parse(data)
 		if err != nil {
 			return nil, err
@@ -124,7 +131,7 @@ func parseXMLRecord(data []byte) (record, error) {
 
 func newRecord(id, committer, message, timestamp string, properties map[string]string) (record, error) {
 	seconds, err := strconv.ParseFloat(timestamp, 64)
-	if err != nil || !validID(id) || math.Abs(seconds) > 1<<40 {
+	if err != nil || !validID(id) || !(seconds >= firstSecond && seconds <= lastSecond) {
 		return record{}, malformedf("the record of revision %.100q has the time %.100q", id, timestamp)
 	}
 	return record{id: id, committer: committer, message: message, seconds: int64(math.Floor(seconds)), properties: properties}, nil
@@ -159,12 +166,12 @@ func (r record) authors() []string {
 	return names
 }
 
-// bugs returns what the revision fixes: of the property's lines "URL STATUS", the URLs of those that are fixed.
+// bugs returns what the revision fixes: of the property's lines "URL STATUS", the URLs of those that are fixed, without control characters.
 func (r record) bugs() []string {
 	var bugs []string
 	for line := range strings.SplitSeq(r.properties["bugs"], "\n") {
 		if url, status, _ := strings.Cut(line, " "); status == "fixed" {
-			bugs = append(bugs, url)
+			bugs = append(bugs, clean(url))
 		}
 	}
 	return bugs

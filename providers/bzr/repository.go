@@ -7,10 +7,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
-const maxGraph = 64 << 20 // bytes of one part of a repository's graph
+const maxGraph = 8 << 20 // bytes of one part of a repository's graph; servers send less than one
 
 // repository is a directory of a smart server that holds revisions.
 type repository struct {
@@ -41,19 +42,28 @@ func (r repository) parents(ctx context.Context, ids []string) (map[string][]str
 	return parseParents(body)
 }
 
-// parseParents understands a text of lines "ID PARENT...", compressed with bzip2.
+// parseParents understands a text of lines "ID PARENT...", compressed with bzip2. Each revision has one line.
 func parseParents(body []byte) (map[string][]string, error) {
 	text, err := io.ReadAll(io.LimitReader(bzip2.NewReader(bytes.NewReader(body)), maxGraph+1))
 	if err != nil || len(text) > maxGraph {
 		return nil, malformedf("its graph of revisions cannot be unpacked")
 	}
 	parents := map[string][]string{}
+	if len(text) == 0 {
+		return parents, nil
+	}
 	for line := range strings.SplitSeq(string(text), "\n") {
-		if ids := strings.Fields(line); len(ids) > 0 {
-			parents[ids[0]] = ids[1:]
+		ids := strings.Split(line, " ")
+		if _, again := parents[ids[0]]; again || !allValid(ids) {
+			return nil, malformedf("its graph of revisions has the line %.100q", line)
 		}
+		parents[ids[0]] = ids[1:]
 	}
 	return parents, nil
+}
+
+func allValid(ids []string) bool {
+	return !slices.ContainsFunc(ids, func(id string) bool { return !validID(id) })
 }
 
 // records returns what is held of the revisions, by id. Some may be missing.
@@ -103,7 +113,7 @@ func (r repository) texts(ctx context.Context, entries ...*row) ([][]byte, error
 	if err != nil {
 		return nil, err
 	}
-	found, err := parseTexts(answer)
+	found, err := parseTexts(answer, len(place))
 	if err != nil {
 		return nil, err
 	}
