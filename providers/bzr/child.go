@@ -91,7 +91,7 @@ func (l *childLink) SetDeadline(t time.Time) error {
 	return errors.Join(l.in.SetDeadline(t), l.out.SetDeadline(t))
 }
 
-// Close ends the program and all that it started.
+// Close ends the program and, unless that has ended by itself, all that it started.
 func (l *childLink) Close() error {
 	l.kill()
 	_ = l.wait() // it was killed

@@ -228,10 +228,10 @@ func (st *story) worthAsking(line []string, merged map[string][]string) []string
 }
 
 // commits returns the commits of a line, newest first, the first of which has the revno. Only revnos of the main line can be counted down. A
-// record that is missing may be that of a branch on which this one is stacked.
+// record that is missing may be that of a branch on which this one is stacked. A line that is longer than its revno says is brz's business.
 func commits(ids []string, revno string, records map[string]record) ([]resource.Commit, error) {
 	newest, err := strconv.Atoi(revno)
-	if err != nil {
+	if err != nil || newest < len(ids) {
 		return nil, errUndecided
 	}
 	var all []resource.Commit

@@ -1,0 +1,417 @@
+package bzr
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"launchpad.net/cdplan/providers/resource"
+)
+
+const (
+	verbFind        = "BzrDir.find_repositoryV3"
+	verbGraph       = "Repository.get_parent_map"
+	verbRecords     = "Repository.iter_revisions"
+	verbInventories = "VersionedFileRepository.get_inventories"
+	verbTexts       = "Repository.iter_files_bytes"
+)
+
+// success returns the message with which a server answers a request that succeeded.
+func success(body []byte, args ...string) string {
+	answer := appendPart([]byte(banner+"\x00\x00\x00\x02deoS"), 's', answered(nil, args...).args.bencode(nil))
+	if body != nil {
+		answer = appendPart(answer, 'b', body)
+	}
+	return string(append(answer, 'e'))
+}
+
+// liar serves a branch of three revisions, r1 to r3, and tells the truth, but for what says contains, by verb. An empty answer ends the
+// connection.
+type liar struct {
+	says map[string]func(q request) string
+
+	mu    sync.Mutex
+	asked []request
+}
+
+func (l *liar) serve(c net.Conn) {
+	for r := bufio.NewReader(c); ; {
+		q, ok := readRequest(r)
+		if !ok {
+			return
+		}
+		l.mu.Lock()
+		l.asked = append(l.asked, q)
+		l.mu.Unlock()
+		say := l.says[q.verb]
+		if say == nil {
+			say = truth
+		}
+		answer := say(q)
+		if _, err := io.WriteString(c, answer); err != nil || answer == "" {
+			return
+		}
+	}
+}
+
+// truth is what an honest server says.
+func truth(q request) string {
+	switch q.verb {
+	case "hello":
+		return okHello
+	case "Branch.last_revision_info":
+		return success(nil, "3", "r3")
+	case verbFind:
+		return success(nil, "", "yes", "yes", "yes", "")
+	case verbGraph:
+		return success(bzip2Of("r3 r2\nr2 r1\nr1"))
+	case verbRecords:
+		var records []string
+		for id := range strings.SplitSeq(string(q.body), "\n") {
+			records = append(records, listRecord(record{id: id, committer: "Ann <a@b>", message: "set " + id}))
+		}
+		return success(zlibOf(records...), "10")
+	case verbInventories:
+		return success([]byte(container(
+			delta{version: "r1", rows: []row{{to: "/config.ini", file: "c", revision: "r1", kind: "file"}}},
+			delta{parent: "r1", version: "r3", rows: []row{{from: "/config.ini", to: "/config.ini", file: "c", revision: "r3", kind: "file"}}},
+		)))
+	case verbTexts:
+		return success(slices.Concat([]byte("ok\x000\n"), zlibOf("old\n"), []byte("ok\x001\n"), zlibOf("new\n")))
+	}
+	return answerOf('E', "l13:UnknownMethode")
+}
+
+// lying asks an impatient provider for the history between r1 and r3 of a branch on the liar's server. It fails if that takes long.
+func (l *liar) lying(t *testing.T) resource.History {
+	t.Helper()
+	root := fake(t, l.serve)
+	began := time.Now()
+	got := ask(t, impatient(t), root+"/dir/b", resource.Revision{Revno: "1", ID: "r1"}, resource.Revision{Revno: "3", ID: "r3"})
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	checkHistory(t, got, resource.Span{From: resource.Revision{ID: "r1"}, To: resource.Revision{ID: "r3"}})
+	return got
+}
+
+// short is a history in a few words.
+func short(h resource.History) string {
+	if h.Err != nil {
+		return h.Err.Error()
+	}
+	var words []string
+	for _, c := range h.Commits {
+		words = append(words, c.Revno+" "+c.ID+" "+c.Subject)
+	}
+	if h.Files != nil {
+		words = append(words, fmt.Sprint(h.Files.Count, " files"))
+	}
+	return strings.Join(append(words, fmt.Sprintf("%q %q", h.FileFrom, h.FileTo)), ", ")
+}
+
+const (
+	honest      = `3 r3 set r3, 2 r2 set r2, 1 files, "old\n" "new\n"`
+	withoutText = `3 r3 set r3, 2 r2 set r2, 1 files, "" ""`
+	commitsOnly = `3 r3 set r3, 2 r2 set r2, "" ""`
+	forBrz      = "is not installed" // what is left to brz ends there
+)
+
+func TestHonestHistory(t *testing.T) {
+	l := &liar{}
+	if got := short(l.lying(t)); got != honest {
+		t.Errorf("got %s", got)
+	}
+	for _, q := range l.asked[len(l.asked)-5:] {
+		if q.dir != "/dir/b" {
+			t.Errorf("%s was asked about %q", q.verb, q.dir)
+		}
+	}
+}
+
+// TestHostileHistories answers one verb after the other with what is no answer. The log needs the first three, and can be told without the
+// others.
+func TestHostileHistories(t *testing.T) {
+	head := banner + "\x00\x00\x00\x02de"
+	for _, verb := range []string{verbFind, verbGraph, verbRecords, verbInventories, verbTexts} {
+		for text, want := range map[string]string{
+			"HTTP/1.1 400 Bad Request\r\n\r\n": "does not speak version 3",
+			head + "oSs\x00\x00\x00\x07l2:ok":  "no answer within 300ms",
+			"":                                 "the server closed the connection",
+			head + "oSs\x00\x00\x00\x06l2:okeb\xff\xff\xff\xff":                        fmt.Sprint("announces 4294967295 bytes, more than the ", maxBody),
+			head + "oSs\xff\xff\xff\xff":                                               fmt.Sprint("announces 4294967295 bytes, more than the ", maxArguments),
+			success([]byte("x"), "a", "b", "c"):                                        forBrz,
+			answerOf('S', "li1ei2ei3ei4ei5ei6ee"):                                      forBrz,
+			answerOf('E', "l13:UnknownMethode"):                                        forBrz,
+			answerOf('E', "l5:error9:TypeError4:/srve"):                                forBrz,
+			head + "oSs\x00\x00\x00\x06l2:okeb\x00\x00\x00\x01xoEs\x00\x00\x00\x02lee": forBrz,
+		} {
+			switch verb {
+			case verbInventories:
+				want = commitsOnly
+			case verbTexts:
+				want = withoutText
+			}
+			l := &liar{says: map[string]func(request) string{verb: func(request) string { return text }}}
+			if got := short(l.lying(t)); !strings.Contains(got, want) {
+				t.Errorf("%s: %.60q: got %s, want %s", verb, text, got, want)
+			}
+		}
+	}
+}
+
+// TestLyingHistories answers one verb with what looks like an answer.
+func TestLyingHistories(t *testing.T) {
+	records := func(all ...record) string {
+		var texts []string
+		for _, r := range all {
+			texts = append(texts, listRecord(r))
+		}
+		return success(zlibOf(texts...), "10")
+	}
+	deltas := func(all ...delta) string { return success([]byte(container(all...))) }
+	for name, test := range map[string]struct {
+		verb, says, want string
+	}{
+		"graph, unpacked":           {verbGraph, success([]byte("r3 r2\nr2 r1\nr1")), "graph of revisions cannot be unpacked"},
+		"graph, without a body":     {verbGraph, success(nil), "graph of revisions cannot be unpacked"},
+		"graph, cut off":            {verbGraph, success(bzip2Of("r3 r2\nr2 r1\nr1")[:40]), "graph of revisions cannot be unpacked"},
+		"graph, a bomb":             {verbGraph, success(bzip2Of(strings.Repeat("0", 1<<26))), "graph of revisions cannot be unpacked"},
+		"graph, a circle":           {verbGraph, success(bzip2Of("r3 r2\nr2 r3\nr1")), "a revision is its own ancestor"},
+		"graph, of its own":         {verbGraph, success(bzip2Of("r3 r3\nr1")), "a revision is its own ancestor"},
+		"graph, NUL":                {verbGraph, success(bzip2Of("r3 r\x002")), `the line "r3 r\x002"`},
+		"graph, escapes":            {verbGraph, success(bzip2Of("r3 \x1b[2J")), `the line "r3 \x1b[2J"`},
+		"graph, of others":          {verbGraph, success(bzip2Of("x y\ny z")), forBrz},
+		"graph, empty":              {verbGraph, success(bzip2Of("")), forBrz},
+		"graph, longer than revno":  {verbGraph, success(bzip2Of("r3 a\na b\nb c\nc r1\nr1")), forBrz},
+		"records, of others":        {verbRecords, records(record{id: "x"}, record{id: "y"}), forBrz},
+		"records, one of two":       {verbRecords, records(record{id: "r3"}), forBrz},
+		"records, none":             {verbRecords, success(nil, "10"), forBrz},
+		"records, another form":     {verbRecords, success(zlibOf("x"), "11"), forBrz},
+		"records, NUL":              {verbRecords, records(record{id: "r3\x00"}), `revision "r3\x00"`},
+		"records, not packed":       {verbRecords, success([]byte("l"), "10"), "cannot be unpacked"},
+		"records, a bomb":           {verbRecords, success(zlibOf(strings.Repeat("0", 1<<27)), "10"), "cannot be unpacked"},
+		"records, many bombs":       {verbRecords, success([]byte(strings.Repeat(string(zlibOf(listRecord(record{id: "r3", message: strings.Repeat("0", 1<<21)}))), 500)), "10"), "cannot be unpacked"},
+		"records, nested":           {verbRecords, success(zlibOf(strings.Repeat("l", 1<<20)), "10"), "nested too deeply"},
+		"records, XML":              {verbRecords, success(zlibOf("<revision"), "5"), "is not XML"},
+		"records, nested XML":       {verbRecords, success(zlibOf(strings.Repeat("<a>", 1<<20)), "5"), "is not XML"},
+		"inventories, of others":    {verbInventories, deltas(delta{version: "x"}, delta{parent: "x", version: "y"}), commitsOnly},
+		"inventories, twice":        {verbInventories, deltas(delta{version: "r3"}, delta{parent: "r3", version: "r3"}), commitsOnly},
+		"inventories, unrelated":    {verbInventories, deltas(delta{version: "r1"}, delta{version: "r3"}), commitsOnly},
+		"inventories, one":          {verbInventories, deltas(delta{version: "r1"}), commitsOnly},
+		"inventories, three":        {verbInventories, deltas(delta{version: "r1"}, delta{parent: "r1", version: "r3"}, delta{parent: "r3", version: "r1"}), commitsOnly},
+		"inventories, 4 GiB":        {verbInventories, success([]byte(containerHeader + "B4294967295\n\nE")), commitsOnly},
+		"inventories, without it":   {verbInventories, deltas(delta{version: "r1"}, delta{parent: "r1", version: "r3"}), `3 r3 set r3, 2 r2 set r2, 0 files, "" ""`},
+		"texts, a bomb":             {verbTexts, success(append([]byte("ok\x000\n"), zlibOf(strings.Repeat("0", 1<<27))...)), withoutText},
+		"texts, not asked for":      {verbTexts, success(append([]byte("ok\x002\n"), zlibOf("x")...)), withoutText},
+		"texts, one":                {verbTexts, success(append([]byte("ok\x001\n"), zlibOf("x")...)), `3 r3 set r3, 2 r2 set r2, 1 files, "" "x"`},
+		"repository, on its own":    {verbFind, success(nil, "/etc", "yes", "yes", "yes", ""), forBrz},
+		"tip, the same as deployed": {"Branch.last_revision_info", success(nil, "1", "r1"), honest},
+	} {
+		l := &liar{says: map[string]func(request) string{test.verb: func(request) string { return test.says }}}
+		checkMemory(t, 200, func() {
+			if got := short(l.lying(t)); !strings.Contains(got, test.want) {
+				t.Errorf("%s: got %s, want %s", name, got, test.want)
+			}
+		})
+		if t.Failed() {
+			t.Log(name)
+		}
+	}
+}
+
+// TestRepositoryIsServed follows a server's word about where its repository is, but not out of what is served.
+func TestRepositoryIsServed(t *testing.T) {
+	for where, want := range map[string]string{"": "/dir/b", "..": "/dir", "../../../../etc": "/etc", "../..": "/", "x/./y": "/dir/b/x/y"} {
+		l := &liar{says: map[string]func(request) string{verbFind: func(request) string { return success(nil, where, "yes", "yes", "yes", "") }}}
+		if got := short(l.lying(t)); got != honest {
+			t.Errorf("%q: got %s", where, got)
+		}
+		for _, q := range l.asked {
+			if strings.HasPrefix(q.verb, "Repository.") && q.dir != want {
+				t.Errorf("%q: %s was asked about %q", where, q.verb, q.dir)
+			}
+		}
+	}
+}
+
+// TestEndlessHistories has every answer about the graph name revisions that nobody has heard of.
+func TestEndlessHistories(t *testing.T) {
+	late := "no answer within 300ms"
+	for name, test := range map[string]struct {
+		first string // what r3 comes after
+		more  int    // parents of each revision after that
+		want  string
+	}{
+		"a line":                {"a", 1, late},
+		"all that is before":    {"r2 a", 1, commitsOnly},
+		"more and more":         {"a", 300, late},
+		"more and more, merged": {"r2 a", 30, commitsOnly},
+	} {
+		n := 0
+		var mu sync.Mutex
+		l := &liar{says: map[string]func(request) string{
+			verbGraph: func(q request) string {
+				mu.Lock()
+				defer mu.Unlock()
+				var lines []string
+				for _, v := range q.args {
+					switch id := string(v.(bstring)); id {
+					case "r3":
+						lines = append(lines, "r3 "+test.first, "r2 r1", "r1")
+					case "r1", "r2":
+					default:
+						line := id
+						for range test.more {
+							n++
+							line += " more" + strconv.Itoa(n)
+						}
+						lines = append(lines, line)
+					}
+				}
+				return success(bzip2Of(strings.Join(lines, "\n")))
+			},
+			verbInventories: func(request) string { return answerOf('E', "l13:UnknownMethode") },
+		}}
+		if got := short(l.lying(t)); !strings.Contains(got, test.want) {
+			t.Errorf("%s: got %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+// TestTextsOfHistoriesAreClean tells what a terminal would take for commands.
+func TestTextsOfHistoriesAreClean(t *testing.T) {
+	evil := "\x1b]0;x\x07\u202e\u2028\x00\x9b2J"
+	l := &liar{says: map[string]func(request) string{verbRecords: func(request) string {
+		r := record{id: "r3", committer: evil + "Ann <a@b>", message: evil + "\n" + evil + "said", properties: map[string]string{
+			"authors": evil + "Bob" + evil + " <b@c>\r\n" + evil + "\nEve\t", "bugs": "http://x/" + evil + "1 fixed\n" + evil + " fixed"}}
+		other := record{id: "r2", committer: evil, message: evil}
+		return success(zlibOf(listRecord(r), listRecord(other)), "10")
+	}}}
+	got := l.lying(t)
+	if got.Err != nil {
+		t.Fatal(got.Err)
+	}
+	tip := got.Commits[0]
+	if all := tip.Author + "|" + tip.Subject + "|" + strings.Join(tip.Bugs, " "); strings.ContainsAny(all, "\x1b\x07\u202e\u2028\x00\r\n\t") {
+		t.Errorf("got %+q", all)
+	}
+	if !strings.Contains(tip.Author, "Bob") || !strings.HasSuffix(tip.Author, ", Eve") || !strings.HasPrefix(tip.Bugs[0], "http://x/") {
+		t.Errorf("got %+q", tip)
+	}
+}
+
+// TestHostileChildren has what should be brz say nothing, or something else, and leave something behind.
+func TestHostileChildren(t *testing.T) {
+	dir := t.TempDir()
+	b := newBranch(t, dir+"/b", "2a", "1", "2")
+	from, to := info(t, b, "-r1"), info(t, b)
+	sleep := filepath.Join(dir, "sleep-of-"+filepath.Base(dir))
+	shell(t, "ln -s $(command -v sleep) "+sleep)
+	for script, want := range map[string]string{
+		sleep + " 600 & exec " + sleep + " 600":               "no answer within 300ms",
+		"echo no such thing >&2; exit 3":                      "no such thing",
+		sleep + " 600 & yes; exit 0":                          "does not speak version 3",
+		sleep + " 600 & exec <&- >&-; exec " + sleep + " 600": "no answer within 300ms",
+	} {
+		program := filepath.Join(dir, "program")
+		write(t, program, "#!/bin/sh\n"+script+"\n")
+		if err := os.Chmod(program, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		p, err := open(t.Context(), object(configSchema(), map[string]cty.Value{"command": cty.StringVal(program), "timeout": cty.StringVal("300ms")}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if got := ask(t, p, b, from, to); got.Err == nil || !strings.Contains(got.Err.Error(), want) {
+			t.Errorf("%s: got %+v", script, got)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("%s: it took %s", script, took)
+		}
+		if left := running(t, sleep); left != "" {
+			t.Errorf("%s: left behind: %s", script, left)
+		}
+	}
+}
+
+// running returns the command lines of all processes that name the text.
+func running(t *testing.T, text string) string {
+	t.Helper()
+	names, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	var all []string
+	for _, name := range names {
+		if line, err := os.ReadFile(name); err == nil && strings.Contains(string(line), text) {
+			all = append(all, string(line))
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+// TestHistoryWhileItIsWritten reads the log of a branch to which somebody commits all the while.
+func TestHistoryWhileItIsWritten(t *testing.T) {
+	for _, format := range []string{"2a", "pack-0.92"} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			b := newBranch(t, t.TempDir()+"/b", format, "1")
+			first := info(t, b)
+			ctx, cancel := context.WithCancel(t.Context())
+			var writer sync.WaitGroup
+			writer.Go(func() {
+				defer cancel()
+				for i := range 12 { // packs are put together after ten
+					write(t, b+"/config.ini", fmt.Sprint("now ", i))
+					brz(t, b, "commit", "-q", "-m", "again")
+				}
+			})
+			defer writer.Wait()
+			p := opened(t, nil)
+			asked := 0
+			for last := false; !last; {
+				last = ctx.Err() != nil
+				tip := revision(t, read(t, p, wanted("app", b))[0])
+				if tip.ID == first.ID {
+					continue
+				}
+				asked++
+				checkWhole(t, ask(t, p, b, first, tip), tip)
+			}
+			if asked < 5 {
+				t.Errorf("asked %d times", asked)
+			}
+		})
+	}
+}
+
+// checkWhole fails unless the history tells each revision up to the tip but the first.
+func checkWhole(t *testing.T, got resource.History, tip resource.Revision) {
+	t.Helper()
+	if got.Err != nil || got.Rewritten || got.Back || got.Fallback != "" {
+		t.Fatalf("up to %s: got %+v", tip, got)
+	}
+	if n, err := strconv.Atoi(tip.Revno); err != nil || len(got.Commits)+got.More != n-1 || got.Commits[0].Revision != tip {
+		t.Errorf("up to %s: got %+v", tip, got)
+	}
+	if got.Files == nil || got.Files.Count != 1 || string(got.FileFrom) != "1" || got.FileTo == nil {
+		t.Errorf("up to %s: got the files %+v, %q and %q", tip, got.Files, got.FileFrom, got.FileTo)
+	}
+}
