@@ -7,7 +7,7 @@ import (
 
 const (
 	maxAsked   = 500 // revisions that are asked for in one request
-	maxGrowths = 4   // requests that the merges of one branch may cost, each of them for at most maxAsked revisions
+	maxGrowths = 16  // requests that the merges of one branch may cost, each of them for at most maxAsked revisions
 
 	maxKnown = 128 << 20 // bytes that a graph may take
 	perID    = 64        // bytes that an id takes beside its own
@@ -195,12 +195,13 @@ func (a *ancestry) merges(ctx context.Context, ids []string) (map[string][]strin
 	}
 }
 
-// knownMerges tells what the known part of the graph tells, and which revisions it lacks to tell the rest.
+// knownMerges tells what the known part of the graph tells, and which revisions it lacks to tell the rest. As long as it is not known all that
+// came to the line before, nothing can be told: a branch that began long ago leads to what the line has held since.
 func (a *ancestry) knownMerges(ids []string) (merged map[string][]string, unknown []string) {
 	merged = map[string][]string{}
 	line := map[string]bool{} // what has come to the line so far
 	oldest := a.parents[ids[len(ids)-1]]
-	_, beyond := a.walk(oldest[:min(1, len(oldest))], line)
+	_, unknown = a.walk(oldest[:min(1, len(oldest))], line)
 	for _, id := range slices.Backward(ids) {
 		line[id] = true
 		parents := a.parents[id]
@@ -212,9 +213,6 @@ func (a *ancestry) knownMerges(ids []string) (merged map[string][]string, unknow
 		if len(unknown) == 0 {
 			merged[id] = slices.DeleteFunc(brought, func(id string) bool { return a.absent[id] })
 		}
-	}
-	if len(unknown) > 0 {
-		unknown = append(unknown, beyond...)
 	}
 	return merged, unknown
 }

@@ -97,8 +97,9 @@ func TestMerges(t *testing.T) {
 		tip := fmt.Sprint("r", len(parents)-1)
 		line := lineOf(parents, tip)
 		line = line[:1+r.IntN(len(line))]
-		a := newAncestry(sparing(parents, 40))
-		if err := a.grow(t.Context(), []string{tip}); err != nil {
+		added := []int{0, 1, 2, 3, 40}[r.IntN(5)]
+		a := newAncestry(sparing(parents, added))
+		if err := a.grow(t.Context(), line); err != nil {
 			t.Fatal(err)
 		}
 		got, err := a.merges(t.Context(), line)
@@ -117,6 +118,9 @@ func TestMerges(t *testing.T) {
 				}
 			}
 		}
+		if added < 40 { // what was too dear may be left out
+			maps.DeleteFunc(want, func(id string, _ []string) bool { _, told := got[id]; return !told })
+		}
 		for _, ids := range []map[string][]string{got, want} {
 			for id := range ids {
 				slices.Sort(ids[id])
@@ -125,6 +129,23 @@ func TestMerges(t *testing.T) {
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("graph %d %v, line %v:\n got %v\nwant %v", seed, parents, line, got, want)
 		}
+	}
+}
+
+// TestMergesOfOldBranches merges a branch that began long ago: what the line holds from before that is not what the merge brought.
+func TestMergesOfOldBranches(t *testing.T) {
+	const age = 40
+	parents := map[string][]string{"r0": nil, "old": {"r1"}, "tip": {fmt.Sprint("r", age), "old"}}
+	for i := range age {
+		parents[fmt.Sprint("r", i+1)] = []string{fmt.Sprint("r", i)}
+	}
+	a := newAncestry(sparing(parents, age/4))
+	if err := a.grow(t.Context(), []string{"tip"}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := a.merges(t.Context(), []string{"tip"})
+	if err != nil || fmt.Sprint(got) != "map[tip:[old]]" {
+		t.Errorf("got %v, %v", got, err)
 	}
 }
 
@@ -193,6 +214,42 @@ func TestGraphWithoutEnd(t *testing.T) {
 	for range 200 {
 		if err := a.grow(t.Context(), []string{"r"}); err != nil {
 			t.Fatalf("the same again and again: %v", err)
+		}
+	}
+}
+
+// TestAncestryAsksLittle asks for no more than is needed, for nothing twice, and for some at a time only.
+func TestAncestryAsksLittle(t *testing.T) {
+	wide := map[string][]string{"r0": nil, "wide": nil}
+	for i := range 2*maxAsked + 1 {
+		wide["wide"] = append(wide["wide"], fmt.Sprint("s", i))
+		wide[fmt.Sprint("s", i)] = []string{}
+	}
+	long := map[string][]string{"r0": nil}
+	for i := range 100 {
+		long[fmt.Sprint("r", i+1)] = []string{fmt.Sprint("r", i)}
+	}
+	for name, test := range map[string]struct {
+		parents    map[string][]string
+		from, to   string
+		wantAsking string // how many revisions each request names
+	}{
+		"a branch goes on":          {long, "r98", "r100", "[2 1]"},
+		"many merged at once":       {wide, "r0", "wide", fmt.Sprintf("[2 1 %d %[1]d]", maxAsked)},
+		"both begin with a ghost":   {map[string][]string{"a": {"ghost"}, "b": {"ghost"}}, "a", "b", "[2 1]"},
+		"nothing is in common":      {map[string][]string{"a": nil, "b": nil}, "a", "b", "[2]"},
+		"deployed is what is there": {long, "r100", "r100", "[2]"},
+	} {
+		var asked []int
+		a := newAncestry(func(ctx context.Context, ids []string) (map[string][]string, error) {
+			asked = append(asked, len(ids))
+			return sparing(test.parents, 0)(ctx, ids)
+		})
+		if _, err := a.relate(t.Context(), test.from, test.to); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(asked); got != test.wantAsking {
+			t.Errorf("%s: asked for %s revisions, want %s", name, got, test.wantAsking)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // cacheScheme changes whenever the same span would be told in another way than before.
-const cacheScheme = "bzr history 1"
+const cacheScheme = "bzr history 2"
 
 // histories keeps on disk what was told of spans. What lies between two revisions never changes, so that nothing in it gets old; what nobody
 // has asked for in some days is removed. It holds no texts of files. Where there is no place for it, or the disk is full, it stays empty.
