@@ -90,6 +90,8 @@ func truth(q request) string {
 		)))
 	case verbTexts:
 		return success(slices.Concat([]byte("ok\x000\n"), zlibOf("old\n"), []byte("ok\x001\n"), zlibOf("new\n")))
+	case "Branch.get_stacked_on_url":
+		return answerOf('E', "l10:NotStackede")
 	}
 	return answerOf('E', "l13:UnknownMethode")
 }
@@ -140,6 +142,93 @@ func TestHonestHistory(t *testing.T) {
 		}
 	}
 }
+
+// TestHistoryBackwards has the server send the newer inventory first.
+func TestHistoryBackwards(t *testing.T) {
+	l := &liar{says: map[string]func(request) string{verbInventories: func(request) string {
+		return success([]byte(container(
+			delta{version: "r3", rows: []row{{to: "/config.ini", file: "c", revision: "r3", kind: "file"}}},
+			delta{parent: "r3", version: "r1", rows: []row{{from: "/config.ini", to: "/config.ini", file: "c", revision: "r1", kind: "file"}}},
+		)))
+	}}}
+	if got := short(l.lying(t)); got != honest {
+		t.Errorf("got %s", got)
+	}
+	if q := l.asked[len(l.asked)-1]; string(q.body) != "c\x00r1\nc\x00r3\n" {
+		t.Errorf("asked for the texts %q", q.body)
+	}
+}
+
+// TestHistoryOfWhatIsGone asks for nothing that the server has not got.
+func TestHistoryOfWhatIsGone(t *testing.T) {
+	l := &liar{}
+	gone, tip := resource.Revision{Revno: "7", ID: "gone"}, resource.Revision{Revno: "3", ID: "r3"}
+	got := ask(t, impatient(t), fake(t, l.serve)+"/dir/b", gone, tip)
+	if got.Err != nil || !got.Rewritten || len(got.Lost) != 1 || got.Lost[0].Revision != gone || got.Commits != nil || got.Files != nil {
+		t.Errorf("got %+v", got)
+	}
+	for _, q := range l.asked {
+		if q.verb == verbRecords || q.verb == verbInventories {
+			t.Errorf("asked %s for %q", q.verb, q.body)
+		}
+	}
+	l = &liar{says: map[string]func(request) string{"Branch.get_stacked_on_url": func(request) string { return success(nil, "../other") }}}
+	if got := ask(t, impatient(t), fake(t, l.serve)+"/dir/b", gone, tip); got.Err == nil || !strings.Contains(got.Err.Error(), forBrz) {
+		t.Errorf("it may be in the branch on which this one is stacked: got %+v", got)
+	}
+}
+
+// TestHistoryGoesBack asks for the way from the tip to what came before it.
+func TestHistoryGoesBack(t *testing.T) {
+	l := &liar{}
+	got := ask(t, impatient(t), fake(t, l.serve)+"/dir/b", resource.Revision{Revno: "3", ID: "r3"}, resource.Revision{Revno: "1", ID: "r1"})
+	if got.Err != nil || !got.Back || got.Rewritten || got.Commits != nil || got.Lost != nil || got.Files != nil {
+		t.Errorf("got %+v", got)
+	}
+	if q := l.asked[len(l.asked)-1]; q.verb != verbGraph {
+		t.Errorf("asked %s for %q", q.verb, q.body)
+	}
+}
+
+// TestTextsAreAskedFor asks for each text once, and for none that there cannot be.
+func TestTextsAreAskedFor(t *testing.T) {
+	file := func(id, revision string) *row { return &row{file: id, revision: revision, kind: "file"} }
+	for name, test := range map[string]struct {
+		rows        []*row
+		asked, want string
+	}{
+		"two texts":      {[]*row{file("c", "1"), file("c", "2")}, "c\x001\nc\x002\n", `["old\n" "new\n"]`},
+		"one text":       {[]*row{file("c", "1"), file("c", "1")}, "c\x001\n", `["old\n" "old\n"]`},
+		"not there":      {[]*row{nil, file("c", "1")}, "c\x001\n", `["" "old\n"]`},
+		"a link":         {[]*row{{file: "l", revision: "1", kind: "link"}, file("c", "1")}, "c\x001\n", `["" "old\n"]`},
+		"an odd id":      {[]*row{file("a\rb", "1"), file("c", "1")}, "c\x001\n", `["" "old\n"]`},
+		"a broken id":    {[]*row{file("a\nb", "1"), file("c", "1")}, "c\x001\n", `["" "old\n"]`},
+		"no revision":    {[]*row{file("a", ""), file("c", "1")}, "c\x001\n", `["" "old\n"]`},
+		"nothing at all": {[]*row{nil, nil}, "", `["" ""]`},
+	} {
+		var asked string
+		r := repository{smart: smart{askable(func(q request) reply {
+			asked = string(q.body)
+			body := []byte("ok\x000\n" + string(zlibOf("old\n")))
+			if strings.Count(asked, "\n") > 1 {
+				body = append(body, "ok\x001\n"+string(zlibOf("new\n"))...)
+			}
+			if asked == "" {
+				body = nil
+			}
+			return answered(body)
+		})}}
+		got, err := r.texts(t.Context(), test.rows...)
+		if fmt.Sprintf("%q", got) != test.want || asked != test.asked || err != nil {
+			t.Errorf("%s: asked for %q, got %q, %v", name, asked, got, err)
+		}
+	}
+}
+
+// askable is a caller that answers with a function.
+type askable func(q request) reply
+
+func (a askable) call(_ context.Context, q request) (reply, error) { return a(q), nil }
 
 // TestHostileHistories answers one verb after the other with what is no answer. The log needs the first three, and can be told without the
 // others.
