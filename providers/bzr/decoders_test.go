@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/dsnet/compress/bzip2"
@@ -247,6 +248,31 @@ func TestParseRecords(t *testing.T) {
 	early := strings.Replace(listRecord(record{id: "a"}), "1:0e", "4:-0.5e", 1)
 	if all, err := parseRecords("10", zlibOf(early)); err != nil || all["a"].seconds != -1 {
 		t.Errorf("half a second before 1970: got %+v, %v", all, err)
+	}
+}
+
+func TestRecordsTellCommits(t *testing.T) {
+	for name, test := range map[string]struct {
+		record
+		want string // author, subject, bugs
+	}{
+		"a committer":            {record{committer: "Ann <a@b>", message: "x\ny"}, "Ann|x|"},
+		"one of several lines":   {record{committer: "Ann <a@b>\nBob <b@c>", message: "\n \nx"}, "Ann|x|"},
+		"an author, the old way": {record{committer: "Ann <a@b>", properties: map[string]string{"author": "Bob <b@c>"}}, "Bob|(no message)|"},
+		"authors": {record{committer: "Ann <a@b>", message: "x", properties: map[string]string{"author": "Eve", "authors": "Bob <b@c>\n\nC, D <c@d>\n"}},
+			"Bob, C, D|x|"},
+		"nobody": {record{message: " \n"}, "|(no message)|"},
+		"bugs": {record{committer: "Ann", message: "x", properties: map[string]string{"bugs": "http://x/1 fixed\nhttp://x/2 related\nhttp://x/3\n\nhttp://x/4 fixed"}},
+			"Ann|x|http://x/1 http://x/4"},
+	} {
+		c := test.commit("5")
+		if got := c.Author + "|" + c.Subject + "|" + strings.Join(c.Bugs, " "); got != test.want || c.Revno != "5" || c.Date.Location() != time.UTC {
+			t.Errorf("%s: got %q, %+v", name, got, c)
+		}
+	}
+	records := map[string]record{"a": {committer: "Eve"}, "b": {committer: "Bob <b@c>"}, "c": {committer: "Eve <e@f>"}, "d": {committer: "Zoe"}}
+	if got := authorsOf([]string{"a", "b", "c", "none"}, records); fmt.Sprint(got) != "[Bob Eve]" {
+		t.Errorf("got the authors %q", got)
 	}
 }
 
