@@ -209,6 +209,9 @@ func (st *story) describe(ctx context.Context, r relation) error {
 			st.told.Commits[i].Merged = &resource.Merged{Revisions: len(brought), Authors: authorsOf(brought, records)}
 		}
 	}
+	if len(lost) == 0 {
+		return nil
+	}
 	if st.graph.absent[st.span.From.ID] {
 		st.told.Lost = []resource.Commit{{Revision: st.span.From}}
 		return nil

@@ -178,6 +178,16 @@ func TestHistoryOfWhatIsGone(t *testing.T) {
 	}
 }
 
+// TestHistorySinceAGhost begins at a revision that the branch is known to come after, and that is not there. Its revno is not on the main line.
+func TestHistorySinceAGhost(t *testing.T) {
+	l := &liar{says: map[string]func(request) string{verbGraph: func(request) string { return success(bzip2Of("r3 r2\nr2 r1")) }}}
+	ghost := resource.Revision{Revno: "1.1.1", ID: "r1"}
+	got := ask(t, impatient(t), fake(t, l.serve)+"/dir/b", ghost, resource.Revision{Revno: "3", ID: "r3"})
+	if short(got) != commitsOnly || got.Rewritten || got.Back || got.Lost != nil {
+		t.Errorf("got %+v", got)
+	}
+}
+
 // TestHistoryGoesBack asks for the way from the tip to what came before it.
 func TestHistoryGoesBack(t *testing.T) {
 	l := &liar{}
