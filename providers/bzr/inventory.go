@@ -180,9 +180,9 @@ func (d delta) find(path string) *row {
 	return nil
 }
 
-// removes says whether the delta takes away what was at the path.
+// removes says whether the delta takes away what was at the path, where it puts nothing.
 func (d delta) removes(path string) bool {
-	return slices.ContainsFunc(d.rows, func(r row) bool { return r.from == path && r.to != path })
+	return slices.ContainsFunc(d.rows, func(r row) bool { return r.from == path })
 }
 
 // parseTexts understands a body of texts of files: each a line "ok\0N", where N is the number of the question, and the text, compressed with
