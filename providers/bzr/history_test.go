@@ -236,6 +236,7 @@ func TestWhatIsKept(t *testing.T) {
 		for _, other := range []resource.Span{
 			{From: span.To, To: span.From}, {From: span.From, To: resource.Revision{Revno: "3", ID: "b"}},
 			{From: span.From, To: resource.Revision{Revno: "2", ID: "c"}}, {From: resource.Revision{Revno: "1", ID: "c"}, To: span.To},
+			{From: resource.Revision{Revno: "1", ID: "ab"}, To: resource.Revision{Revno: "2"}},
 		} {
 			if got, kept := h.get(other); kept {
 				t.Errorf("%s: got %+v for %v", name, got, other)

@@ -188,6 +188,62 @@ func TestHistorySinceAGhost(t *testing.T) {
 	}
 }
 
+// TestHistoryOfNothing asks no server about what is no span of revisions.
+func TestHistoryOfNothing(t *testing.T) {
+	l := &liar{}
+	root := fake(t, l.serve)
+	r3 := resource.Revision{Revno: "3", ID: "r3"}
+	if got := ask(t, impatient(t), root+"/b", r3, r3); got.Err != nil || got.Commits != nil || got.Rewritten || got.Back {
+		t.Errorf("from a revision to itself: got %+v", got)
+	}
+	for _, id := range []string{"null:", "", "a b", "a\x00"} {
+		odd := resource.Revision{Revno: "1", ID: id}
+		for _, span := range [][2]resource.Revision{{odd, r3}, {r3, odd}} {
+			got := ask(t, impatient(t), root+"/b", span[0], span[1])
+			if got.Err == nil || !strings.Contains(got.Err.Error(), fmt.Sprintf("%q is not a revision", id)) {
+				t.Errorf("%q: got %+v", span, got)
+			}
+		}
+	}
+	if len(l.asked) > 0 {
+		t.Errorf("asked %+v", l.asked)
+	}
+}
+
+// TestHistoryOfAnother has nothing in common with what was deployed, back to the first revision of both. Nobody asks for the text of a file.
+func TestHistoryOfAnother(t *testing.T) {
+	l := &liar{says: map[string]func(request) string{verbGraph: func(request) string { return success(bzip2Of("r3 r2\nr2 r1\nr1\nx y\ny")) }}}
+	from, to := resource.Revision{Revno: "2", ID: "x"}, resource.Revision{Revno: "3", ID: "r3"}
+	span := resource.Span{Config: wanted("app", fake(t, l.serve)+"/b").Config, From: from, To: to}
+	got := impatient(t).Resource(branchType).(branches).History(t.Context(), []resource.Span{span})[0]
+	if short(got) != `3 r3 set r3, 2 r2 set r2, 1 r1 set r1, "" ""` || !got.Rewritten || len(got.Lost) != 2 || got.Lost[1].Revno != "1" || got.Lost[1].ID != "y" {
+		t.Errorf("got %+v", got)
+	}
+	if q := l.asked[len(l.asked)-1]; q.verb != verbInventories {
+		t.Errorf("the last question was %s", q.verb)
+	}
+}
+
+// TestAuthorsOfManyMerged looks up no more merged revisions than are of use.
+func TestAuthorsOfManyMerged(t *testing.T) {
+	side := "s0"
+	for i := range maxMerged + 100 {
+		side += fmt.Sprintf("\ns%d s%d", i+1, i)
+	}
+	l := &liar{says: map[string]func(request) string{verbGraph: func(request) string {
+		return success(bzip2Of(fmt.Sprintf("r3 r2 s%d\nr2 r1\nr1\n%s", maxMerged+100, side)))
+	}}}
+	got := l.lying(t)
+	if merged := got.Commits[0].Merged; merged == nil || merged.Revisions != maxMerged+101 || fmt.Sprint(merged.Authors) != "[Ann]" || got.Commits[1].Merged != nil {
+		t.Errorf("got %+v, %v", merged, got.Err)
+	}
+	for _, q := range l.asked {
+		if n := strings.Count(string(q.body), "\n") + 1; q.verb == verbRecords && n != 2+maxMerged {
+			t.Errorf("asked for %d records", n)
+		}
+	}
+}
+
 // TestHistoryGoesBack asks for the way from the tip to what came before it.
 func TestHistoryGoesBack(t *testing.T) {
 	l := &liar{}
