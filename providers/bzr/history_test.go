@@ -260,6 +260,16 @@ func files(t *testing.T, dir string) []string {
 	return names
 }
 
+func TestOnlyTheOwnerReadsWhatIsKept(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cdplan", "bzr")
+	newHistories(dir).put(resource.Span{}, resource.History{Files: &resource.Files{}})
+	for _, name := range []string{dir, filepath.Dir(dir)} {
+		if found, err := os.Stat(name); err != nil || found.Mode().Perm() != 0o700 {
+			t.Errorf("%s: %v, %v", name, found.Mode(), err)
+		}
+	}
+}
+
 func TestCacheDir(t *testing.T) {
 	for _, test := range []struct {
 		xdg, home string
