@@ -237,6 +237,7 @@ func TestAncestryAsksLittle(t *testing.T) {
 		"a branch goes on":          {long, "r98", "r100", "[2 1]"},
 		"many merged at once":       {wide, "r0", "wide", fmt.Sprintf("[2 1 %d %[1]d]", maxAsked)},
 		"both begin with a ghost":   {map[string][]string{"a": {"ghost"}, "b": {"ghost"}}, "a", "b", "[2 1]"},
+		"what is lost begins so":    {map[string][]string{"a": {"ghost"}, "b": nil}, "a", "b", "[2 1]"},
 		"nothing is in common":      {map[string][]string{"a": nil, "b": nil}, "a", "b", "[2]"},
 		"deployed is what is there": {long, "r100", "r100", "[2]"},
 	} {
