@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -246,6 +248,29 @@ func TestAuthorsOfManyMerged(t *testing.T) {
 		if n := strings.Count(string(q.body), "\n") + 1; q.verb == verbRecords && n != 2+maxMerged {
 			t.Errorf("asked for %d records", n)
 		}
+	}
+}
+
+// TestHistoryThroughHTTP asks the smart server behind each directory of a web server, if there is one.
+func TestHistoryThroughHTTP(t *testing.T) {
+	for status, want := range map[int]string{http.StatusOK: honest, http.StatusNotFound: forBrz} {
+		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/dir/b/.bzr/branch/last-revision" {
+				_, _ = io.WriteString(w, "3 r3\n")
+				return
+			}
+			q, ok := readRequest(bufio.NewReader(r.Body))
+			if !ok || q.dir != "" || r.URL.Path != "/dir/b"+smartFile {
+				t.Errorf("%s %s: asked %+v", r.Method, r.URL, q)
+			}
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, truth(q))
+		}))
+		got := ask(t, impatient(t), web.URL+"/dir/b", resource.Revision{Revno: "1", ID: "r1"}, resource.Revision{Revno: "3", ID: "r3"})
+		if !strings.Contains(short(got), want) {
+			t.Errorf("%d: got %s, want %s", status, short(got), want)
+		}
+		web.Close()
 	}
 }
 
