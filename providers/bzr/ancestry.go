@@ -7,7 +7,7 @@ import (
 
 const (
 	maxAsked   = 500 // revisions that are asked for in one request
-	maxGrowths = 16  // requests that the merges of one branch may cost, each of them for at most maxAsked revisions
+	maxGrowths = 8   // requests that the merges of one branch may cost, each of them for at most maxAsked revisions
 
 	maxKnown = 128 << 20 // bytes that a graph may take
 	perID    = 64        // bytes that an id takes beside its own

@@ -245,7 +245,7 @@ func TestWhatIsKept(t *testing.T) {
 	}
 }
 
-func files(t *testing.T, dir string) []string {
+func files(t testing.TB, dir string) []string {
 	t.Helper()
 	var names []string
 	err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {

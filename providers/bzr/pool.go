@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -18,6 +19,8 @@ const (
 	// farAway is the round trip from which on more than one connection pays: the server answers one request at a time, whatever their number.
 	farAway = time.Millisecond
 	trips   = 3 // that have to take as long
+
+	ownServers = 2 // at most
 )
 
 // host says which server is meant, and as whom. Connections are shared by what has the same host.
@@ -98,14 +101,27 @@ func (p *pool) server(h host) *server {
 	defer p.mu.Unlock()
 	s := p.servers[h]
 	if s == nil {
-		s = &server{pool: p, host: h, idle: make(chan *conn, p.limit), places: make(chan struct{}, p.limit), opening: make(chan struct{}, 1)}
-		s.places <- struct{}{}
+		first := p.first(h)
+		s = &server{pool: p, host: h, idle: make(chan *conn, p.limit), places: make(chan struct{}, p.limit),
+			opening: make(chan struct{}, first), measured: h == thisHost}
+		for range first {
+			s.places <- struct{}{}
+		}
 		if p.servers == nil {
 			p.servers = make(map[host]*server)
 		}
 		p.servers[h] = s
 	}
 	return s
+}
+
+// first returns how many connections to a server may be opened at the same time, before it is known how far away it is: one, or, of our own
+// servers, which take a processor each and are never far away, as many as there may be.
+func (p *pool) first(h host) int {
+	if h == thisHost {
+		return min(p.limit, ownServers, runtime.GOMAXPROCS(0))
+	}
+	return 1
 }
 
 // close closes all connections. None may be in use.
@@ -124,7 +140,7 @@ type server struct {
 	host    host
 	idle    chan *conn
 	places  chan struct{} // one for each connection that may still be opened
-	opening chan struct{} // held while one is opened, for a server refuses those that come all at once
+	opening chan struct{} // held while one is opened, for a server on another host refuses those that come all at once
 
 	mu       sync.Mutex
 	open     int  // connections
@@ -267,7 +283,7 @@ func (s *server) greet(ctx context.Context, c *conn) error {
 		return err
 	}
 	s.measured = true
-	if distant && s.host != thisHost { // on which no server is far away, however slow
+	if distant {
 		for range s.limit - 1 {
 			s.places <- struct{}{}
 		}
