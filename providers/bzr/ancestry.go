@@ -35,7 +35,7 @@ func (a *ancestry) grow(ctx context.Context, ids []string) error {
 		}
 		a.learn(some, found)
 		if a.size > maxKnown {
-			return errUndecided
+			return undecided("a history that is too long to be known whole")
 		}
 	}
 	return nil
@@ -142,7 +142,7 @@ func (a *ancestry) relate(ctx context.Context, from, to string) (relation, error
 		return relation{}, err
 	}
 	if a.absent[to] {
-		return relation{}, errUndecided
+		return relation{}, errPartial
 	}
 	line, met, err := a.line(ctx, to, func(id string) bool { return id == from })
 	if err != nil || met {

@@ -344,9 +344,6 @@ func passOn(to io.WriteCloser, from io.Reader) {
 	_ = to.Close()
 }
 
-// moved is how many branches have a log to tell.
-const moved = 20
-
 // BenchmarkLogs tells what lies between the first and the last revision of branches that moved, on the local disk, with authors and files. The
 // provider was just opened and knows none of it, so that the start of the server of its own is included. x-brz says how many times as long
 // "brz log" took for the same revisions, a process for each branch, in the same run; x-bare how many times as long the plainest of those took,

@@ -5,6 +5,7 @@ import (
 	"compress/zlib"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -230,7 +231,7 @@ func TestParseRecords(t *testing.T) {
 			t.Errorf("%s: %v (-want +got):\n%s", serializer, err, diff)
 		}
 	}
-	if got, err := parseRecords("9", zlibOf(realXML)); err != errUndecided || got != nil {
+	if got, err := parseRecords("9", zlibOf(realXML)); !errors.Is(err, errUndecided) || got != nil {
 		t.Errorf("an unknown serializer: got %v, %v", got, err)
 	}
 	for _, time := range []string{"nan", "inf", "-inf", "1e400", "", "soon", "253402300800", "-62167219201"} {

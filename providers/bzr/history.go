@@ -235,13 +235,13 @@ func (st *story) worthAsking(line []string, merged map[string][]string) []string
 func commits(ids []string, revno string, records map[string]record) ([]resource.Commit, error) {
 	newest, err := strconv.Atoi(revno)
 	if err != nil || newest < len(ids) {
-		return nil, errUndecided
+		return nil, undecided("a revision that is not on the main line")
 	}
 	var all []resource.Commit
 	for i, id := range ids {
 		r, ok := records[id]
 		if !ok {
-			return nil, errUndecided
+			return nil, errPartial
 		}
 		all = append(all, r.commit(strconv.Itoa(newest-i)))
 	}

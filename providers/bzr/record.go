@@ -45,7 +45,7 @@ func parseRecords(serializer string, body []byte) (map[string]record, error) {
 		parse = parseListRecord
 	case "5", "6", "7", "8":
 	default:
-		return nil, errUndecided
+		return nil, undecided("an unknown format of revisions")
 	}
 	records := map[string]record{}
 	left := int64(maxRecords)

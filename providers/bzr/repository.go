@@ -19,7 +19,7 @@ type repository struct {
 	dir string
 }
 
-// ask calls a verb and returns the arguments, n strings, and the body of the answer. A refusal is errUndecided.
+// ask calls a verb and returns the arguments, n strings, and the body of the answer. A refusal is errAnswer.
 func (r repository) ask(ctx context.Context, verb string, n int, body string, args ...value) ([]string, []byte, error) {
 	answer, err := r.call(ctx, request{verb: verb, dir: r.dir, args: args, body: []byte(body)})
 	if err != nil {
@@ -86,11 +86,11 @@ func (r repository) inventories(ctx context.Context, from, to string) (differenc
 	}
 	deltas, err := parseDeltas(body)
 	if err != nil || len(deltas) != 2 || deltas[1].parent != deltas[0].version {
-		return difference{}, cmp.Or(err, errUndecided)
+		return difference{}, cmp.Or[error](err, errAnswer)
 	}
 	d := difference{whole: deltas[0], change: deltas[1], backwards: deltas[0].version == to}
 	if one, other := d.whole.version, d.change.version; !(one == from && other == to || one == to && other == from) {
-		return difference{}, errUndecided
+		return difference{}, errAnswer
 	}
 	return d, nil
 }

@@ -32,7 +32,7 @@ var (
 	// errAbsent says that there is no branch at the location itself. What may be above it does not matter.
 	errAbsent = errors.New("no branch")
 	// errUndecided says that brz may know what cannot be told otherwise. An undecided says why.
-	errUndecided = errors.New("something that only brz understands")
+	errUndecided = errors.New("undecided")
 )
 
 // undecided is an errUndecided with the reason, in a few words.
