@@ -75,6 +75,15 @@ func maskValue(value []byte, public bool) {
 	}
 }
 
+// maskPasswords returns the text of cdplan.hcl for showing lines of it: as long as the original, without the passwords in URLs.
+func maskPasswords(src []byte) []byte {
+	shown := bytes.Clone(src)
+	for line := range bytes.Lines(shown) {
+		maskValue(line, true)
+	}
+	return shown
+}
+
 func overwrite(text []byte) {
 	for i, b := range text {
 		if !isBlank(b) {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -76,5 +77,23 @@ func TestMaskEscapes(t *testing.T) {
 	want := "[mojo]\nstage = a?[31m???b?\r\n"
 	if got := string(mask([]byte(src))); got != want {
 		t.Errorf("mask(%q) = %q, want %q", src, got, want)
+	}
+}
+
+func TestMaskPasswords(t *testing.T) {
+	src := "provider \"bzr\" {\n  rewrite = { \"lp:\" = \"http://u:s3cret@h/\" }\n  command = \"/usr/bin/brz\"\n}\n"
+	want := "provider \"bzr\" {\n  rewrite = { \"lp:\" = \"http://u:******@h/\" }\n  command = \"/usr/bin/brz\"\n}\n"
+	if got := string(maskPasswords([]byte(src))); got != want {
+		t.Errorf("got %s", got)
+	}
+}
+
+// No line of cdplan.hcl that is shown with an error holds a password.
+func TestHostFileIsShownWithoutPasswords(t *testing.T) {
+	sources := newSources()
+	var h Host
+	src := []byte("provider \"bzr\" {\n  rewrite = { \"lp:\" = \"http://u:s3cret@h/\" }\n")
+	if diags := h.read("cdplan.hcl", src, Options{}, sources); !diags.HasErrors() || strings.Contains(string(sources.files["cdplan.hcl"].Bytes), "s3cret") {
+		t.Errorf("%v: %s", diags, sources.files["cdplan.hcl"].Bytes)
 	}
 }
