@@ -12,7 +12,7 @@ import (
 )
 
 // cacheScheme changes whenever the same span would be told in another way than before.
-const cacheScheme = "bzr history 2"
+const cacheScheme = "bzr history 3"
 
 // histories keeps on disk what was told of spans. What lies between two revisions never changes, so that nothing in it gets old; what nobody
 // has asked for in some days is removed. It holds no texts of files. Where there is no place for it, or the disk is full, it stays empty.
@@ -53,12 +53,12 @@ func cacheDir(getenv func(string) string, uid int) string {
 	return filepath.Join(base, "cdplan", "bzr")
 }
 
-func (h histories) get(span resource.Span) (resource.History, bool) {
+func (h histories) get(where string, span resource.Span) (resource.History, bool) {
 	kept := h.open()
 	if kept == nil {
 		return resource.History{}, false
 	}
-	data, _, err := kept.GetBytes(cacheKey(span))
+	data, _, err := kept.GetBytes(cacheKey(where, span))
 	var told resource.History
 	if err != nil || json.Unmarshal(data, &told) != nil {
 		return resource.History{}, false
@@ -68,7 +68,7 @@ func (h histories) get(span resource.Span) (resource.History, bool) {
 
 // put keeps a history that can never change, and says nothing of how it was come by. One whose files could not be told this time is asked for
 // again.
-func (h histories) put(span resource.Span, told resource.History) {
+func (h histories) put(where string, span resource.Span, told resource.History) {
 	kept := h.open()
 	if kept == nil || told.Rewritten || told.Back || told.Files == nil && told.Fallback == "" {
 		return
@@ -78,14 +78,15 @@ func (h histories) put(span resource.Span, told resource.History) {
 	if err != nil {
 		return
 	}
-	_ = kept.PutBytes(cacheKey(span), data) // it will be asked for anew
-	_ = kept.Trim()                         // once a day; it may be tried again
+	_ = kept.PutBytes(cacheKey(where, span), data) // it will be asked for anew
+	_ = kept.Trim()                                // once a day; it may be tried again
 }
 
-// cacheKey depends on the revno, too: a revision has another on another branch.
-func cacheKey(span resource.Span) cache.ActionID {
+// cacheKey depends on the revno, too, for a revision has another on another branch, and on where the branch is read: what one server says of
+// two revisions is nothing that another branch is judged by.
+func cacheKey(where string, span resource.Span) cache.ActionID {
 	key := cache.NewHash(cacheScheme)
-	for _, word := range []string{span.From.ID, span.To.ID, span.To.Revno} {
+	for _, word := range []string{where, span.From.ID, span.To.ID, span.To.Revno} {
 		_, _ = key.Write([]byte(word + "\n")) // a hash takes everything
 	}
 	return key.Sum()

@@ -202,11 +202,7 @@ func lastLine(stderr []byte) string {
 	if _, after, found := cutLast("\n"+text, "\nbrz: ERROR: "); found {
 		line, _, _ = strings.Cut(after, "\n")
 	}
-	line = redact(clean(line))
-	if runes := []rune(line); len(runes) > maxLine {
-		line = string(runes[:maxLine])
-	}
-	return line
+	return shorten(redact(clean(line)))
 }
 
 // clean returns text without control characters, line separators and marks that turn the direction of writing.

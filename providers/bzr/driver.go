@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -95,6 +96,9 @@ func open(_ context.Context, config cty.Value) (providers.Provider, error) {
 	timeout, err := duration(s.Timeout)
 	if err != nil {
 		return nil, err
+	}
+	if s.Cache != "" && !filepath.IsAbs(s.Cache) {
+		return nil, settingError("cache", "Relative path", `The key "cache" must be an absolute path.`)
 	}
 	if s.Parallelism < 0 {
 		return nil, settingError("parallelism", "Invalid number", `The key "parallelism" must be a whole number from 1 on.`)

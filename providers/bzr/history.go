@@ -52,7 +52,7 @@ func (p *provider) history(ctx context.Context, declared branch, span resource.S
 
 // tell returns the history of a span with, if a file is named, its text at both ends.
 func (p *provider) tell(ctx context.Context, at location, span resource.Span, file string) (resource.History, error) {
-	known, cached := p.cache.get(span)
+	known, cached := p.cache.get(at.place(), span)
 	if cached && file == "" {
 		return known, nil
 	}
@@ -63,7 +63,7 @@ func (p *provider) tell(ctx context.Context, at location, span resource.Span, fi
 		told.Fallback = why
 	}
 	if err == nil && !cached {
-		p.cache.put(span, told)
+		p.cache.put(at.place(), span, told)
 	}
 	return told, err
 }
@@ -160,12 +160,20 @@ func (s served) history(ctx context.Context, span resource.Span, file string) (r
 		return st.told, err
 	}
 	if err := st.describe(ctx, r); err != nil {
-		return resource.History{}, err
+		return st.withoutWords(err)
 	}
 	if !st.graph.absent[span.From.ID] {
 		st.compareFiles(ctx, file)
 	}
 	return st.told, nil
+}
+
+// withoutWords returns what is certain although the commits could not be described: that something was lost weighs more than its words.
+func (st *story) withoutWords(err error) (resource.History, error) {
+	if !st.told.Rewritten {
+		return resource.History{}, err
+	}
+	return resource.History{Rewritten: true, Lost: []resource.Commit{{Revision: st.span.From}}}, nil
 }
 
 // judge says whether anything was lost. A branch that is stacked on another may have kept what its own repository does not hold.

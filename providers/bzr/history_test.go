@@ -227,9 +227,9 @@ func TestWhatIsKept(t *testing.T) {
 	} {
 		h := newHistories(t.TempDir())
 		span := resource.Span{From: resource.Revision{Revno: "1", ID: "a"}, To: resource.Revision{Revno: "2", ID: "b"}}
-		h.put(span, test.told)
+		h.put("/b", span, test.told)
 		test.told.FileFrom, test.told.FileTo, test.told.Fallback = nil, nil, ""
-		got, kept := h.get(span)
+		got, kept := h.get("/b", span)
 		if kept != test.want || kept && !cmp.Equal(test.told, got) {
 			t.Errorf("%s: got %+v, %v", name, got, kept)
 		}
@@ -238,7 +238,7 @@ func TestWhatIsKept(t *testing.T) {
 			{From: span.From, To: resource.Revision{Revno: "2", ID: "c"}}, {From: resource.Revision{Revno: "1", ID: "c"}, To: span.To},
 			{From: resource.Revision{Revno: "1", ID: "ab"}, To: resource.Revision{Revno: "2"}},
 		} {
-			if got, kept := h.get(other); kept {
+			if got, kept := h.get("/b", other); kept {
 				t.Errorf("%s: got %+v for %v", name, got, other)
 			}
 		}
@@ -262,7 +262,7 @@ func files(t testing.TB, dir string) []string {
 
 func TestOnlyTheOwnerReadsWhatIsKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cdplan", "bzr")
-	newHistories(dir).put(resource.Span{}, resource.History{Files: &resource.Files{}})
+	newHistories(dir).put("/b", resource.Span{}, resource.History{Files: &resource.Files{}})
 	for _, name := range []string{dir, filepath.Dir(dir)} {
 		if found, err := os.Stat(name); err != nil || found.Mode().Perm() != 0o700 {
 			t.Errorf("%s: %v, %v", name, found.Mode(), err)

@@ -614,3 +614,71 @@ func checkWhole(t *testing.T, got resource.History, tip resource.Revision) {
 		t.Errorf("up to %s: got the files %+v, %q and %q", tip, got.Files, got.FileFrom, got.FileTo)
 	}
 }
+
+// TestLossWithoutWords knows that something was lost although the server's records are no use.
+func TestLossWithoutWords(t *testing.T) {
+	gone, tip := resource.Revision{Revno: "2", ID: "x"}, resource.Revision{Revno: "3", ID: "r3"}
+	l := &liar{says: map[string]func(request) string{
+		verbGraph:   func(request) string { return success(bzip2Of("r3 r2\nr2 r1\nr1\nx r1")) },
+		verbRecords: func(request) string { return success([]byte("x"), "10") },
+	}}
+	got := ask(t, withoutBrz(t), fake(t, l.serve)+"/dir/b", gone, tip)
+	if got.Err != nil || !got.Rewritten || len(got.Lost) != 1 || got.Lost[0].Revision != gone {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestKeptForOneBranch tells nothing of one branch that was kept of another.
+func TestKeptForOneBranch(t *testing.T) {
+	kept := newHistories(t.TempDir())
+	span := resource.Span{From: resource.Revision{Revno: "1", ID: "a"}, To: resource.Revision{Revno: "2", ID: "b"}}
+	kept.put("/one", span, resource.History{Files: &resource.Files{}})
+	if _, found := kept.get("/one", span); !found {
+		t.Error("it was not kept")
+	}
+	if told, found := kept.get("/other", span); found {
+		t.Errorf("got %+v", told)
+	}
+}
+
+// TestFilesWithoutSmartServer leaves to brz what a web server that knows no POST does not tell.
+func TestFilesWithoutSmartServer(t *testing.T) {
+	b := newBranch(t, t.TempDir()+"/b", "2a", "1", "2")
+	files := http.FileServer(http.Dir(filepath.Dir(b)))
+	long := strings.Repeat("x", maxTags+1)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodPost:
+			w.WriteHeader(http.StatusNotImplemented)
+		case strings.HasSuffix(r.URL.Path, tagsFile):
+			_, _ = io.WriteString(w, long)
+		default:
+			files.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(web.Close)
+	for _, pin := range []string{";revno=1", ";tag=v1"} {
+		r := read(t, withoutBrz(t), wanted("app", web.URL+"/b"+pin))[0]
+		checkFailure(t, r, "", forBrz)
+	}
+	if got := ask(t, withoutBrz(t), web.URL+"/b", info(t, b, "-r1"), info(t, b)); got.Err == nil || !strings.Contains(got.Err.Error(), forBrz) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestWhatIsToldIsNotEndless(t *testing.T) {
+	r := record{committer: strings.Repeat("é", 5000), message: strings.Repeat("é", 5000)}
+	if c := r.commit("1"); len([]rune(c.Author)) != maxLine || len([]rune(c.Subject)) != maxLine {
+		t.Errorf("an author of %d bytes and a subject of %d", len(c.Author), len(c.Subject))
+	}
+	if got, err := parseLastRevision([]byte(strings.Repeat("1", maxDigits+1) + " id\n")); err == nil {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestCacheIsAbsolute(t *testing.T) {
+	_, err := open(t.Context(), object(configSchema(), map[string]cty.Value{"cache": cty.StringVal("here")}))
+	if err == nil || !strings.Contains(err.Error(), `"cache" must be an absolute path`) {
+		t.Errorf("got %v", err)
+	}
+}

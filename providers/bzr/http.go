@@ -48,6 +48,7 @@ func checkRedirect(next *http.Request, before []*http.Request) error {
 type page struct {
 	status int
 	body   []byte
+	long   bool // longer than wanted, and left out
 }
 
 func (a page) missing() bool { return a.status == http.StatusNotFound || a.status == http.StatusGone }
@@ -148,12 +149,12 @@ func (p *provider) fetch(ctx context.Context, method, address string, body []byt
 	switch {
 	case err != nil:
 		return page{}, webError(ctx, err)
-	case answer.StatusCode >= http.StatusInternalServerError:
+	case answer.StatusCode >= http.StatusInternalServerError && method == http.MethodGet:
 		return page{}, fmt.Errorf("the server answers %d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
 	case len(data) > limit:
-		data = nil // no file that is wanted is as long
+		return page{status: answer.StatusCode, long: true}, nil
 	}
-	return page{answer.StatusCode, data}, nil
+	return page{status: answer.StatusCode, body: data}, nil
 }
 
 // webError returns err without the URL, which is said elsewhere.

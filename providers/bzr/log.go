@@ -111,18 +111,26 @@ var address = regexp.MustCompile(`\s*<[^<>]*>`)
 // authorName returns the names without their addresses. Where there is only an address, what comes before its @ is the name.
 func authorName(text string) string {
 	if name := clean(address.ReplaceAllString(text, "")); name != "" && !strings.Contains(name, "@") {
-		return name
+		return shorten(name)
 	}
 	mailbox, _, _ := strings.Cut(clean(strings.Trim(text, "<>")), "@")
-	return mailbox
+	return shorten(mailbox)
 }
 
 // subject returns the first line of an indented message that is not blank.
 func subject(message string) string {
 	for line := range strings.SplitSeq(message, "\n") {
 		if text := clean(line); text != "" {
-			return text
+			return shorten(text)
 		}
 	}
 	return ""
+}
+
+// shorten cuts off what nobody would read in a plan.
+func shorten(text string) string {
+	if runes := []rune(text); len(runes) > maxLine {
+		return string(runes[:maxLine])
+	}
+	return text
 }

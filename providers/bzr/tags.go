@@ -75,7 +75,7 @@ func (p *provider) webTags(ctx context.Context, root string) (map[string]string,
 		return nil, err
 	case found.missing():
 		return nil, nil
-	case found.status != http.StatusOK:
+	case found.status != http.StatusOK || found.long:
 		return nil, undecided("a web server that does not show the tags")
 	}
 	return parseTags(found.body)

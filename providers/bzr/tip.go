@@ -23,6 +23,7 @@ import (
 
 const (
 	maxHops    = 8
+	maxDigits  = 18       // of a revno
 	maxSmall   = 4 << 10  // of a file that holds a line or two
 	maxHistory = 64 << 20 // of a file that grows with the branch
 	nullID     = "null:"  // the id of the revision before the first one
@@ -264,7 +265,7 @@ func readFormat(dir, format string) (resource.Revision, error) {
 // parseLastRevision understands a last-revision file, which holds a number, a blank, an id and perhaps a newline.
 func parseLastRevision(data []byte) (resource.Revision, error) {
 	revno, id, _ := strings.Cut(strings.TrimSuffix(string(data), "\n"), " ")
-	if revno == "" || strings.Trim(revno, "0123456789") != "" || !validID(id) {
+	if revno == "" || len(revno) > maxDigits || strings.Trim(revno, "0123456789") != "" || !validID(id) {
 		return resource.Revision{}, fmt.Errorf("the branch is damaged: its last-revision file holds %.100q", data)
 	}
 	revno = strings.TrimLeft(revno[:len(revno)-1], "0") + revno[len(revno)-1:]
