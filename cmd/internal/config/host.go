@@ -113,7 +113,7 @@ func hostSource(o Options, root string) (string, []byte, hcl.Diagnostics) {
 // read fills the host in from the file.
 func (h *Host) read(path string, src []byte, o Options, sources *Sources) hcl.Diagnostics {
 	file, diags := hclparse.NewParser().ParseHCL(src, path)
-	sources.files[path] = &hcl.File{Bytes: maskPasswords(file.Bytes)}
+	sources.files[path] = &hcl.File{Body: file.Body, Bytes: maskPasswords(file.Bytes), Nav: file.Nav}
 	if diags.HasErrors() {
 		return diags
 	}
