@@ -26,9 +26,14 @@ type request struct {
 
 // encode returns the message. The directory is given to the server as at.
 func (q request) encode(at string) []byte {
-	b := appendPart([]byte(banner+"\x00\x00\x00\x02de"), 's', append(blist{bstring(q.verb), bstring(at)}, q.args...).bencode(nil))
-	if q.body != nil {
-		b = appendPart(b, 'b', q.body)
+	return message(append(blist{bstring(q.verb), bstring(at)}, q.args...), q.body)
+}
+
+// message returns a request with these arguments. A body of nil is none.
+func message(args blist, body []byte) []byte {
+	b := appendPart([]byte(banner+"\x00\x00\x00\x02de"), 's', args.bencode(nil))
+	if body != nil {
+		b = appendPart(b, 'b', body)
 	}
 	return append(b, 'e')
 }
@@ -38,9 +43,7 @@ func appendPart(b []byte, kind byte, data []byte) []byte {
 }
 
 // hello is the message to which every server has a short answer.
-func hello() []byte {
-	return append(appendPart([]byte(banner+"\x00\x00\x00\x02de"), 's', blist{bstring("hello")}.bencode(nil)), 'e')
-}
+func hello() []byte { return message(blist{bstring("hello")}, nil) }
 
 // webCaller leads to the smart server that a web server may have behind each directory. A request names the directory by its URL.
 type webCaller struct {

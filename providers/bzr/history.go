@@ -99,32 +99,29 @@ type served struct {
 func (p *provider) find(ctx context.Context, at location) (served, error) {
 	end, tip, err := readTip(at)
 	if err == nil {
-		return served{smart{p.smart.server(thisHost)}, thisHost, end.path, tip}, nil
+		return p.servedHere(end, tip), nil
 	}
 	if end = p.names.resolve(end); end.remote == "" {
 		return served{}, err
 	}
-	for range maxHops + 1 {
-		found, err := p.askHost(ctx, end)
-		if err != nil {
-			return served{}, err
-		}
-		if found.reference == "" {
-			return p.servedAt(end, found.revision)
-		}
-		if end, err = follow(end, found.reference); err != nil {
-			return served{}, err
-		}
+	if tip, end, err = p.remoteTip(ctx, end); err != nil {
+		return served{}, err
 	}
-	return served{}, tooManyHops()
-}
-
-func (p *provider) servedAt(at location, tip resource.Revision) (served, error) {
-	u, err := at.direct()
+	u, err := end.direct()
 	if err != nil {
 		return served{}, err
 	}
-	return served{p.server(u), hostOf(u), u.Path, tip}, nil
+	return p.servedAt(u, tip), nil
+}
+
+// servedHere returns a local branch, served by a brz of our own.
+func (p *provider) servedHere(at location, tip resource.Revision) served {
+	return served{smart{p.smart.server(thisHost)}, thisHost, at.path, tip}
+}
+
+// servedAt returns the branch at the URL, served by the URL's host.
+func (p *provider) servedAt(u *url.URL, tip resource.Revision) served {
+	return served{p.server(u), hostOf(u), u.Path, tip}
 }
 
 // server returns the smart server of the URL's host.

@@ -77,8 +77,7 @@ func (p *provider) askWeb(ctx context.Context, at location, u *url.URL) (finding
 	}
 	chosen, err := p.choose(at, tip)
 	if errors.Is(err, errUndecided) {
-		s := served{p.server(u), hostOf(u), u.Path, tip}
-		chosen, err = s.pinned(ctx, at, func(ctx context.Context) (map[string]string, error) { return p.webTags(ctx, root) })
+		chosen, err = p.servedAt(u, tip).pinned(ctx, at, func(ctx context.Context) (map[string]string, error) { return p.webTags(ctx, root) })
 	}
 	return finding{revision: chosen}, err
 }

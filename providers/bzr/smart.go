@@ -24,18 +24,18 @@ const errPartial = undecided("a branch that is stacked on another")
 
 // askSmart asks the smart server at the URL of a branch.
 func (p *provider) askSmart(ctx context.Context, at location, u *url.URL) (finding, error) {
-	s := served{smart: p.server(u), host: hostOf(u), dir: u.Path}
-	tip, err := s.smart.tip(ctx, s.dir)
+	s := p.server(u)
+	tip, err := s.tip(ctx, u.Path)
 	if errors.Is(err, errAbsent) {
-		return s.reference(ctx, at, s.dir)
+		return s.reference(ctx, at, u.Path)
 	}
 	if err != nil {
 		return finding{}, err
 	}
-	s.tip = tip
 	found, err := p.choose(at, tip)
 	if errors.Is(err, errUndecided) {
-		found, err = s.pinned(ctx, at, func(ctx context.Context) (map[string]string, error) { return s.tags(ctx, s.dir) })
+		tags := func(ctx context.Context) (map[string]string, error) { return s.tags(ctx, u.Path) }
+		found, err = p.servedAt(u, tip).pinned(ctx, at, tags)
 	}
 	return finding{revision: found}, err
 }

@@ -77,7 +77,7 @@ func (p *provider) localTip(ctx context.Context, at location, tip resource.Revis
 	if at.name != "" {
 		return resource.Revision{}, undecided("a pin that is not the tip of a colocated branch")
 	}
-	here := served{smart{p.smart.server(thisHost)}, thisHost, at.path, tip}
+	here := p.servedHere(at, tip)
 	err = p.guard(ctx, thisHost, func(ctx context.Context) error {
 		found, err = here.pinned(ctx, at, func(context.Context) (map[string]string, error) { return readTags(at) })
 		return err
