@@ -112,6 +112,11 @@ func readVerb(r *bufio.Reader) string {
 
 // answering greets as it should and says text to everything else.
 func answering(text string) func(net.Conn) {
+	return answeringBy(func() string { return text })
+}
+
+// answeringBy greets as it should and says to everything else what say returns. It ends when that is nothing.
+func answeringBy(say func() string) func(net.Conn) {
 	return func(c net.Conn) {
 		for r := bufio.NewReader(c); ; {
 			switch readVerb(r) {
@@ -120,6 +125,7 @@ func answering(text string) func(net.Conn) {
 			case "hello":
 				_, _ = io.WriteString(c, okHello)
 			default:
+				text := say()
 				_, _ = io.WriteString(c, text)
 				if text == "" {
 					return
@@ -327,24 +333,15 @@ func TestAllPlacesAreUsedFarAway(t *testing.T) {
 	var mu sync.Mutex
 	together := make(chan struct{})
 	waiting := 0
-	root := fake(t, func(c net.Conn) {
-		for r := bufio.NewReader(c); ; {
-			switch readVerb(r) {
-			case "":
-				return
-			case "hello":
-				_, _ = io.WriteString(c, okHello)
-			default:
-				mu.Lock()
-				if waiting++; waiting == smartConnections {
-					close(together)
-				}
-				mu.Unlock()
-				<-together // nobody gets an answer before all connections are in use
-				_, _ = io.WriteString(c, answerOf('S', "l2:ok1:72:ide"))
-			}
+	root := fake(t, answeringBy(func() string {
+		mu.Lock()
+		if waiting++; waiting == smartConnections {
+			close(together)
 		}
-	})
+		mu.Unlock()
+		<-together // nobody gets an answer before all connections are in use
+		return answerOf('S', "l2:ok1:72:ide")
+	}))
 	p := withoutBrz(t)
 	p.(*provider).smart.far = 0
 	var want []resource.Wanted
