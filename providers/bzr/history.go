@@ -50,20 +50,29 @@ func (p *provider) history(ctx context.Context, declared branch, span resource.S
 	return resource.History{Err: err}
 }
 
-// tell returns the history of a span with, if a file is named, its text at both ends.
+// tell returns the history of a span, or, if a file is named, with its text at both ends, which nothing on disk tells.
 func (p *provider) tell(ctx context.Context, at location, span resource.Span, file string) (resource.History, error) {
-	known, cached := p.cache.get(at.place(), span)
-	if cached && file == "" {
-		return known, nil
+	if file != "" {
+		return p.ask(ctx, at, span, file)
 	}
+	told, cached := p.cache.get(at.place(), span)
+	if cached {
+		return told, nil
+	}
+	told, err := p.ask(ctx, at, span, file)
+	if err == nil {
+		p.cache.put(at.place(), span, told)
+	}
+	return told, err
+}
+
+// ask asks a smart server, and brz where that cannot tell.
+func (p *provider) ask(ctx context.Context, at location, span resource.Span, file string) (resource.History, error) {
 	told, err := p.askHistory(ctx, at, span, file)
 	if errors.Is(err, errUndecided) {
 		why := err.Error()
 		told, err = p.log(ctx, at, span.From, span.To)
 		told.Fallback = why
-	}
-	if err == nil && !cached {
-		p.cache.put(at.place(), span, told)
 	}
 	return told, err
 }
