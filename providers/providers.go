@@ -62,3 +62,11 @@ type Checker interface {
 	// Check returns an *resource.AttrError, or nil.
 	Check(w resource.Wanted) error
 }
+
+// Survivor is an Applier whose work may outlive cdplan, and which can tell afterwards how it ended.
+type Survivor interface {
+	Applier
+	// Outcome returns how the work ended whose output went to that log: err is what Apply would have returned. It is not known if the work goes on,
+	// or was cut off without leaving word.
+	Outcome(log string) (known bool, err error)
+}

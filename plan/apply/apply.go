@@ -61,8 +61,11 @@ type Event struct {
 	Time    time.Time // UTC
 	Service string    // empty for EventStop
 	Kind    EventKind
-	Text    string  // of EventProgress and EventStop
-	Result  *Result // of EventEnd
+	Text    string        // of EventProgress and EventStop
+	Phase   string        // of EventProgress: the phase that begins; empty if none does
+	Log     string        // of EventStart: path of the output
+	Usual   time.Duration // of EventStart: how long it usually takes; 0 if nobody knows
+	Result  *Result       // of EventEnd
 }
 
 // EventKind says what an event is about.

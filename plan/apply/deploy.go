@@ -150,7 +150,7 @@ func run(ctx context.Context, steps []resource.Step, begin time.Time, lock *os.F
 		return log, err
 	}
 	tell := func(event resource.Event) {
-		events <- Event{Time: o.now(), Service: service, Kind: EventProgress, Text: event.Text}
+		events <- Event{Time: o.now(), Service: service, Kind: EventProgress, Text: event.Text, Phase: event.Phase}
 	}
 	for i, step := range attempt {
 		applier, ok := o.Types[step.Addr.Type].(providers.Applier)

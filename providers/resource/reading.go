@@ -56,10 +56,11 @@ type Step struct {
 	Keep   []*os.File // open files that a child process must inherit, so that what they lock stays locked as long as it lives
 }
 
-// Event tells how a step goes on, in one line.
+// Event tells how a step goes on: in one line, or by the phase that begins.
 type Event struct {
-	Addr Addr
-	Text string
+	Addr  Addr
+	Text  string // empty where all there is to tell is the phase
+	Phase string // the phase that begins now, in the words of the outside system; empty if none does
 }
 
 // Failure is the error of a step that ran and did not succeed.

@@ -1,0 +1,18 @@
+package plan
+
+import "time"
+
+// Freeze is a rule that nothing is started for some services at some times. What runs is never cut off.
+type Freeze struct {
+	Name     string
+	Owner    string
+	Reason   string
+	Services []string // globs of names, as path.Match takes them; none means all services
+	Window   Window
+}
+
+// Window is when a freeze is in force.
+type Window interface {
+	// Until returns whether the window is open at that time, and if so when it closes.
+	Until(now time.Time) (end time.Time, open bool)
+}
