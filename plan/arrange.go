@@ -5,25 +5,46 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"launchpad.net/cdplan/providers/resource"
 )
 
 // arrange settles, in the order given, what each service waits for and what holds it.
 func arrange(in Input, order []*Decision, decisions map[string]*Decision) {
+	probe := "" // the one service that is tried while the breaker is open
 	for _, decision := range order {
 		if len(decision.Steps) == 0 {
 			continue
 		}
 		first := before(decision.Declared, decisions)
-		decision.Held = holds(in, decision, first)
-		switch {
-		case decision.Held != "" && mustAttend(decision) && !in.Approved:
-			decision.Verdict = Unapproved
-		case decision.Held != "":
-			decision.Verdict = Blocked
-		default:
-			wait(decision, first)
+		verdict, hold := in.obstacle(decision, first, probe)
+		if verdict != "" {
+			decision.Verdict, decision.Held = verdict, hold
+			continue
+		}
+		wait(decision, first)
+		if probe == "" && in.selected(decision.Service) {
+			probe = decision.Service
 		}
 	}
+}
+
+// obstacle returns why nothing is to be done about the service for now; no verdict if nothing stands in the way.
+func (in Input) obstacle(decision *Decision, first []*Decision, probe string) (Verdict, Hold) {
+	past := in.Past.Services[decision.Service]
+	if verdict, hold := in.Bar(decision.Service, past.Hold, in.Now); verdict != "" {
+		return verdict, hold
+	}
+	if mustAttend(decision) && !in.Approved {
+		return Unapproved, Hold{Reason: attendReason(decision)}
+	}
+	if verdict, hold := in.Backoff.Of(decision.Service, past, resource.Hash(decision.Revisions), in.Now); verdict != "" {
+		return verdict, hold
+	}
+	if reason := in.blocked(first); reason != "" {
+		return Blocked, Hold{Reason: reason}
+	}
+	return in.broken(probe)
 }
 
 // before returns the services that stand before this one and are not simply as they should be: those it names in "after", and through
@@ -51,11 +72,8 @@ func before(service Service, decisions map[string]*Decision) []*Decision {
 	return found
 }
 
-// holds returns why nothing is to be done about the service for now, or "".
-func holds(in Input, decision *Decision, first []*Decision) string {
-	if mustAttend(decision) && !in.Approved {
-		return attendReason(decision)
-	}
+// blocked returns which service that goes first stands in the way, or "".
+func (in Input) blocked(first []*Decision) string {
 	for _, other := range first {
 		if !other.Verdict.Acts() {
 			return fmt.Sprintf("%s goes first and is %s", other.Service, other.Verdict)

@@ -11,8 +11,9 @@ import (
 	"launchpad.net/cdplan/state"
 )
 
-// Decide judges one service by itself, as if it came after no other. The same declaration and readings give the same decision.
-func Decide(service Service, schemas map[string]resource.Schema, readings state.Readings) Decision {
+// Decide judges one service by itself, as if it came after no other and nothing held it. The same declaration, readings and past give the same
+// decision.
+func Decide(service Service, schemas map[string]resource.Schema, readings state.Readings, past state.ServicePast) Decision {
 	d := Decision{Service: service.Name, Declared: service}
 	if d.Err = service.Err; d.Err != nil {
 		d.Verdict = Invalid
@@ -27,7 +28,14 @@ func Decide(service Service, schemas map[string]resource.Schema, readings state.
 		d.Verdict, d.Err = Invalid, errors.New("the service declares nothing that keeps a record of what is deployed")
 		return d
 	}
+	d.Revisions = map[string]resource.Revision{}
+	for label, value := range wanted {
+		d.Revisions[label] = resource.RevisionOf(value)
+	}
 	d.judge(schemas[record.Addr.Type], fill(schemas, *record, wanted), readings[record.Addr].Copies)
+	if d.Verdict.Acts() && d.Copies > 0 && unrecorded(past.Last, d.Revisions) {
+		d.Verdict, d.Reasons = Record, []Reason{NotRecorded}
+	}
 	for i, change := range d.Changes {
 		if source := service.source(schemas, change.Label); source != nil {
 			d.Changes[i].Location = source.Config.GetAttr("location").AsString()
@@ -36,6 +44,24 @@ func Decide(service Service, schemas map[string]resource.Schema, readings state.
 	d.plan(schemas, wanted)
 	d.Fingerprint = fingerprint(d)
 	return d
+}
+
+// unrecorded says that the attempt deployed just these revisions, and that all it left to do is to record them.
+func unrecorded(last *state.Attempt, revisions map[string]resource.Revision) bool {
+	return last != nil && last.Deployed && !last.Done() && last.Forgiven == "" && last.Hash == resource.Hash(revisions)
+}
+
+// lastTry says how an attempt ended that was to do what the decision is to do, and did not succeed.
+func lastTry(d *Decision, last *state.Attempt) string {
+	switch {
+	case !d.Verdict.Acts() || last == nil || last.Done() || last.Forgiven != "" || last.Hash != resource.Hash(d.Revisions):
+		return ""
+	case last.Result == "":
+		return "under way"
+	case last.Phase != "":
+		return last.Result + " in " + last.Phase
+	}
+	return last.Result
 }
 
 // trouble joins the errors of all readings. A declaration that has to be mended weighs more than a look-up that failed.
@@ -207,7 +233,8 @@ func (d *Decision) plan(schemas map[string]resource.Schema, wanted map[string]ct
 	for _, declared := range d.Declared.Resources {
 		role := schemas[declared.Addr.Type].Role
 		if role == resource.Record || role == resource.Action && d.Verdict != Record {
-			d.Steps = append(d.Steps, resource.Step{Addr: declared.Addr, Want: fill(schemas, declared, wanted), Fill: d.Verdict == Record})
+			missing := d.Verdict == Record && !slices.Contains(d.Reasons, NotRecorded)
+			d.Steps = append(d.Steps, resource.Step{Addr: declared.Addr, Want: fill(schemas, declared, wanted), Fill: missing})
 		}
 	}
 }

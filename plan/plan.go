@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -37,9 +38,12 @@ type Input struct {
 	Services []Service
 	Schemas  map[string]resource.Schema // by resource type
 	Readings state.Readings
-	Attempts map[string]bool   // services that this host has tried to deploy
+	Past     state.Past
+	Now      time.Time
 	Approved bool              // a person stands behind the run: attended services are like any other
 	Selected func(string) bool // the services that the plan is for; nil selects all
+
+	Rules
 
 	// Histories are the answers to the Spans of a plan that was computed without them. None are needed where nothing moved.
 	Histories map[resource.Addr]resource.History
@@ -54,6 +58,10 @@ const (
 	New        Verdict = "new"
 	Redeploy   Verdict = "redeploy"
 	Record     Verdict = "record"     // what is deployed is right; some servers only lack the record of it
+	Held       Verdict = "held"       // something is to be done, and a person holds the service
+	Frozen     Verdict = "frozen"     // something is to be done, and a freeze is in force
+	Waiting    Verdict = "waiting"    // it failed, and is tried once more later
+	Parked     Verdict = "parked"     // it failed so often that it is not tried any more
 	Unapproved Verdict = "unapproved" // something is to be done, and only by a person
 	Blocked    Verdict = "blocked"    // something is to be done, and a service that goes first stands in the way
 	Invalid    Verdict = "invalid"    // its declaration has to be mended
@@ -64,7 +72,13 @@ const (
 func (v Verdict) Acts() bool { return v == New || v == Redeploy || v == Record }
 
 // Held says whether something is to be done that apply leaves for later.
-func (v Verdict) Held() bool { return v == Unapproved || v == Blocked }
+func (v Verdict) Held() bool {
+	switch v {
+	case Held, Frozen, Waiting, Parked, Unapproved, Blocked:
+		return true
+	}
+	return false
+}
 
 // Reason says why something is to be done about a service.
 type Reason string
@@ -82,6 +96,9 @@ const (
 	Unstamped     Reason = "unstamped"      // servers without a record beside others that agree
 	HashMismatch  Reason = "hash-mismatch"  // a record contradicts itself
 	NeverRecorded Reason = "never-recorded" // no server has a record, or there is no server
+
+	// NotRecorded says that this host has deployed just what is wanted, and could not record it.
+	NotRecorded Reason = "not-recorded"
 
 	// LastAttemptFailed says that servers are there without any record because this host has tried to deploy, and did not succeed.
 	LastAttemptFailed Reason = "last-attempt-failed"
@@ -110,17 +127,20 @@ type Decision struct {
 	Changes  []Change        // of revisions, by label
 	Steps    []resource.Step // what is to be done, in order; also for a service that is held
 	WaitsFor []string        // services that apply takes first, sorted
-	Held     string          // why a held service is held
+	Held     Hold            // what holds a held service back
 	Wave     int             // 1 for a service that waits for none, one more than the highest it waits for; 0 if apply does nothing
 	Copies   int             // servers
 	Others   []string        // "SERVER carries the stamp of SERVICE" for those servers that carry another's, sorted
 	Behind   []string        // names of the servers whose record is missing, wrong or of another revision than wanted, sorted
+	Last     string          // how the last attempt ended, if it was to do the same and did not succeed
 	Err      error           // why the verdict is Invalid or Unknown
 
 	Fallbacks []Fallback // in the order of the resources
 
 	// Fingerprint is the hex SHA-256 of what is to be done about this service; empty if nothing is.
 	Fingerprint string
+
+	Revisions map[string]resource.Revision // that are wanted, by label; nil if the service is invalid or unknown
 
 	Declared Service // what the decision was made from, so that it can be made again
 }
@@ -211,10 +231,12 @@ func Compute(in Input) *Plan {
 
 // decide judges one service by itself, with all that is known.
 func (in Input) decide(service Service) *Decision {
-	decision := Decide(service, in.Schemas, in.Readings)
-	if neverRecorded(&decision) && in.Attempts[service.Name] {
+	past := in.Past.Services[service.Name]
+	decision := Decide(service, in.Schemas, in.Readings, past)
+	if neverRecorded(&decision) && past.Last != nil {
 		decision.Reasons = append(decision.Reasons, LastAttemptFailed)
 	}
+	decision.Last = lastTry(&decision, past.Last)
 	decision.remember(in)
 	decision.Fallbacks = service.Fallbacks(in.Readings, in.Histories)
 	return &decision

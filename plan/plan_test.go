@@ -122,8 +122,8 @@ func describe(p *Plan) string {
 		for _, step := range d.Steps {
 			fmt.Fprintf(&b, " %s", step.Addr.Type)
 		}
-		if d.Held != "" {
-			fmt.Fprintf(&b, " held=%q", d.Held)
+		if held := d.Held.String(); held != "" {
+			fmt.Fprintf(&b, " held=%q", held)
 		}
 		if d.Err != nil {
 			fmt.Fprintf(&b, " err=%q", d.Err)
@@ -314,12 +314,12 @@ func TestFingerprintOfService(t *testing.T) {
 // Servers without a record are the host's own if it has tried to deploy the service; then a next attempt needs no person.
 func TestAttempts(t *testing.T) {
 	s := situation{name: "s", want: "config:c1", live: []string{"-"}}
-	p := compute([]situation{s}, func(in *Input) { in.Attempts = map[string]bool{"s": true} })
+	p := compute([]situation{s}, func(in *Input) { in.Past.Services = map[string]state.ServicePast{"s": {Last: &state.Attempt{}}} })
 	if diff := cmp.Diff("s new never-recorded last-attempt-failed config(>c1) behind=s-0 wave=1 run stamp\n", describe(p)); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
 	}
 	s.attended = true
-	p = compute([]situation{s}, func(in *Input) { in.Attempts = map[string]bool{"s": true} })
+	p = compute([]situation{s}, func(in *Input) { in.Past.Services = map[string]state.ServicePast{"s": {Last: &state.Attempt{}}} })
 	if p.Decisions[0].Verdict != Unapproved {
 		t.Errorf("a service with auto = never is %s", p.Decisions[0].Verdict)
 	}
@@ -423,7 +423,7 @@ func TestFingerprintWithoutHistories(t *testing.T) {
 		t.Errorf("with histories the fingerprint is %s, without %s", with.Fingerprint, without.Fingerprint)
 	}
 	for _, d := range with.Decisions {
-		if again := Decide(d.Declared, in.Schemas, in.Readings); again.Fingerprint != d.Fingerprint || d.Changes[0].History == nil {
+		if again := Decide(d.Declared, in.Schemas, in.Readings, state.ServicePast{}); again.Fingerprint != d.Fingerprint || d.Changes[0].History == nil {
 			t.Errorf("%s: fingerprint %s, decided again %s", d.Service, d.Fingerprint, again.Fingerprint)
 		}
 	}

@@ -220,28 +220,6 @@ func TestNoDefaultDir(t *testing.T) {
 	}
 }
 
-// An attempt is known from its beginning on, and for good.
-func TestAttempts(t *testing.T) {
-	dir := state.Dir(filepath.Join(t.TempDir(), "new"))
-	if attempts, err := dir.Attempts(); err != nil || len(attempts) > 0 {
-		t.Errorf("before any: %v, %v", attempts, err)
-	}
-	for _, run := range []string{"r1", "r2"} {
-		if err := dir.Begin("api", run); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if attempts, err := dir.Attempts(); err != nil || len(attempts) != 1 || !attempts["api"] {
-		t.Errorf("after two: %v, %v", attempts, err)
-	}
-	if note, err := os.ReadFile(string(dir) + "/attempts/api"); err != nil || string(note) != "r1\nr2\n" {
-		t.Errorf("the note is %q, %v", note, err)
-	}
-	if err := state.Dir("/dev/null").Begin("api", "r1"); err == nil {
-		t.Error("an attempt was noted in no directory")
-	}
-}
-
 func TestLogPath(t *testing.T) {
 	dir := state.Dir(filepath.Join(t.TempDir(), "new"))
 	got, err := dir.Log("api", "r1")

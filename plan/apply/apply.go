@@ -5,6 +5,10 @@ package apply
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"launchpad.net/cdplan/plan"
@@ -14,13 +18,17 @@ import (
 	"launchpad.net/cdplan/state"
 )
 
-// Options is what an apply works with. All fields but Stop, LockWait and Events are mandatory.
+// Options is what an apply works with. All fields but Past, Rules, Reason, Stop, LockWait and Events are mandatory.
 type Options struct {
 	Types       map[string]providers.Resource // by resource type
 	Schemas     map[string]resource.Schema    // by resource type
 	Parallelism int                           // services at a time
 	Dir         state.Dir
-	Owner       state.Owner     // of the locks; the service is filled in
+	Journal     *state.Journal
+	Past        state.Past // that the plan was made with
+	Rules       plan.Rules
+	Reason      string          // why freezes are broken
+	Owner       state.Owner     // of the locks and attempts; the service is filled in
 	LockWait    time.Duration   // how long to wait for the lock of a service
 	Stop        <-chan struct{} // once closed, nothing new is started, and what runs goes on
 	Now         func() time.Time
@@ -45,9 +53,12 @@ const (
 type Result struct {
 	Service string
 	Outcome Outcome
-	Cause   string    // of a skipped service: the service whose end skipped it
-	Err     error     // why it is not Deployed or Recorded, where there is more to say
-	Log     string    // path of the output; empty if nothing was done
+	Cause   string // of a skipped service: the service whose end skipped it
+	Err     error  // why it is not Deployed or Recorded, where there is more to say
+	Log     string // path of the output; empty if nothing was done
+	Phase   string // the last that mojo told of
+	Attempt int64  // its ID in the journal; 0 if nothing was done
+	Blame   state.Blame
 	Start   time.Time // UTC; zero if nothing was done
 	End     time.Time
 }
@@ -55,6 +66,9 @@ type Result struct {
 // ErrDone is the error of a service that was not started because by then somebody else had done all there was to do. What comes after it goes
 // on.
 var ErrDone = errors.New("nothing is left to do: every server carries the wanted revisions by now")
+
+// ErrHost is the error of a service that was not started because others failed in a way that this host seems to be to blame for.
+var ErrHost = errors.New("not tried: deploys fail on this host")
 
 // Event tells how an apply goes on.
 type Event struct {
@@ -94,38 +108,49 @@ func Run(ctx context.Context, p *plan.Plan, o Options) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	ended := drive(ctx, machine, decisions, o)
-	return results(machine, ended, o), nil
+	d := &driver{Options: o, machine: machine, decisions: decisions, ended: map[string]Result{}, running: map[string]time.Time{}}
+	d.streak.breaker = o.Past.Breaker
+	d.drive(ctx)
+	return d.results(), nil
+}
+
+// driver takes a machine through its steps.
+type driver struct {
+	Options
+	machine   *schedule.Machine
+	decisions map[string]*plan.Decision
+	ended     map[string]Result
+	running   map[string]time.Time // when each began
+	streak    streak
 }
 
 // drive starts what the machine says and tells it what ended, until it is done. Events of all services pass through here, so that they
 // come one at a time.
-func drive(ctx context.Context, machine *schedule.Machine, decisions map[string]*plan.Decision, o Options) map[string]Result {
+func (d *driver) drive(ctx context.Context) {
 	var (
-		ended  = map[string]Result{}
 		ends   = make(chan Result)
 		events = make(chan Event)
-		stop   = o.Stop
+		stop   = d.Stop
 		done   = ctx.Done()
 	)
 	for {
-		o.halt(ctx, machine)
-		for _, service := range machine.Next() {
-			go func() { ends <- deploy(ctx, decisions[service], o, events) }()
+		d.halt(ctx)
+		for _, service := range d.machine.Next() {
+			go func() { ends <- deploy(ctx, d.decisions[service], d.Options, events) }()
 		}
-		if machine.Done() {
-			return ended
+		if d.machine.Done() {
+			return
 		}
 		select {
 		case event := <-events:
-			o.emit(event)
+			if event.Kind == EventStart {
+				d.running[event.Service] = event.Time
+			}
+			d.emit(event)
 		case result := <-ends:
-			ended[result.Service] = result
-			o.emit(Event{Time: o.now(), Service: result.Service, Kind: EventEnd, Result: &result})
-			o.halt(ctx, machine)
-			machine.Finish(result.Service, result.succeeded())
+			d.end(ctx, result)
 		case <-stop:
-			o.emit(Event{Time: o.now(), Kind: EventStop, Text: "nothing more is started, and what runs goes on; interrupt again to end that too"})
+			d.emit(Event{Time: d.now(), Kind: EventStop, Text: d.stopText()})
 			stop = nil
 		case <-done:
 			done = nil
@@ -133,29 +158,63 @@ func drive(ctx context.Context, machine *schedule.Machine, decisions map[string]
 	}
 }
 
-// halt stops the machine if the user has asked to stop. It is asked before each move of the machine, so that what did not start then was
-// stopped, and is not taken for skipped.
-func (o Options) halt(ctx context.Context, machine *schedule.Machine) {
+// end takes the result of one service.
+func (d *driver) end(ctx context.Context, result Result) {
+	if err := d.judge(context.WithoutCancel(ctx), &result); err != nil {
+		result.Err = errors.Join(result.Err, err)
+	}
+	d.ended[result.Service] = result
+	delete(d.running, result.Service)
+	d.emit(Event{Time: d.now(), Service: result.Service, Kind: EventEnd, Result: &result})
+	d.halt(ctx)
+	d.machine.Finish(result.Service, result.succeeded())
+}
+
+// stopText says what still runs, and for how long.
+func (d *driver) stopText() string {
+	var texts []string
+	for _, service := range slices.Sorted(maps.Keys(d.running)) {
+		text := service
+		if usual := d.Past.Services[service].Usual; usual > 0 {
+			text += fmt.Sprintf(" (%s of about %s)", d.now().Sub(d.running[service]).Round(time.Second), usual.Round(time.Second))
+		}
+		texts = append(texts, text)
+	}
+	if len(texts) == 0 {
+		return "nothing more is started"
+	}
+	return "nothing more is started, and what runs goes on: " + strings.Join(texts, ", ") + "; interrupt again to end that too"
+}
+
+// halt stops the machine if the user has asked to stop, or this host seems to be what makes deploys fail. It is asked before each move of the
+// machine, so that what did not start then was stopped, and is not taken for skipped.
+func (d *driver) halt(ctx context.Context) {
+	if d.streak.tripped {
+		d.machine.Stop()
+	}
 	select {
-	case <-o.Stop:
-		machine.Stop()
+	case <-d.Stop:
+		d.machine.Stop()
 	case <-ctx.Done():
-		machine.Stop()
+		d.machine.Stop()
 	default:
 	}
 }
 
 // results adds, for what never ran, why it did not.
-func results(machine *schedule.Machine, ended map[string]Result, o Options) []Result {
+func (d *driver) results() []Result {
 	var all []Result
-	for _, status := range machine.Result() {
-		result, ok := ended[status.ID]
+	for _, status := range d.machine.Result() {
+		result, ok := d.ended[status.ID]
 		if !ok {
 			result = Result{Service: status.ID, Outcome: NotStarted}
-			if status.State == schedule.Skipped {
-				result.Outcome, result.Cause = Skipped, status.Cause
+			if d.streak.tripped {
+				result.Err = ErrHost
 			}
-			o.emit(Event{Time: o.now(), Service: status.ID, Kind: EventEnd, Result: &result})
+			if status.State == schedule.Skipped {
+				result.Outcome, result.Cause, result.Err = Skipped, status.Cause, nil
+			}
+			d.emit(Event{Time: d.now(), Service: status.ID, Kind: EventEnd, Result: &result})
 		}
 		all = append(all, result)
 	}

@@ -25,13 +25,24 @@ type fleet struct {
 	world    *providertest.Memory
 	services []plan.Service
 	dir      state.Dir
+	journal  *state.Journal
 
 	mu     sync.Mutex
 	events []string
 }
 
 func newFleet(t *testing.T) *fleet {
-	return &fleet{t: t, world: providertest.New(), dir: state.Dir(t.TempDir())}
+	dir := state.Dir(t.TempDir())
+	journal, err := dir.OpenJournal(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := journal.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &fleet{t: t, world: providertest.New(), dir: dir, journal: journal}
 }
 
 func (f *fleet) add(name string, after ...string) {
@@ -93,7 +104,7 @@ func (f *fleet) input() plan.Input {
 
 func (f *fleet) options() Options {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	return Options{Types: f.world.Types(), Schemas: f.world.Driver().Types, Parallelism: 4, Dir: f.dir, Owner: state.Owner{PID: 1, User: "ann"},
+	return Options{Types: f.world.Types(), Schemas: f.world.Driver().Types, Parallelism: 4, Dir: f.dir, Journal: f.journal, Owner: state.Owner{PID: 1, User: "ann"},
 		Now: func() time.Time { return now }, Events: f.event}
 }
 
@@ -305,7 +316,7 @@ func TestRunInterrupted(t *testing.T) {
 		<-gate.Entered()
 		cancel()
 	}()
-	check(t, "results", "api interrupted: context canceled\nweb not-started", f.run(ctx, f.plan(), f.options()))
+	check(t, "results", "api interrupted: context canceled; what it had begun may be half done\nweb not-started", f.run(ctx, f.plan(), f.options()))
 	check(t, "steps", "api.run", f.applied())
 }
 

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"launchpad.net/cdplan/plan"
-	"launchpad.net/cdplan/providers"
 	"launchpad.net/cdplan/providers/resource"
 	"launchpad.net/cdplan/state"
 )
@@ -27,16 +25,40 @@ func deploy(ctx context.Context, decision *plan.Decision, o Options, events chan
 		return result
 	}
 	defer closeLock(lock, &result)
-	current := again(before, decision.Declared, o)
+	last, err := o.last(before, decision.Service)
+	if err != nil {
+		result.Outcome, result.Err = NotStarted, err
+		return result
+	}
+	current := again(before, decision.Declared, state.ServicePast{Last: last}, o)
 	if result.Outcome, result.Err = compare(before, decision, &current); result.Outcome != "" {
 		return result
 	}
-	result.Start = o.now()
-	events <- Event{Time: result.Start, Service: decision.Service, Kind: EventStart}
-	result.Log, result.Err = run(ctx, current.Steps, result.Start, lock.File(), o, events)
-	result.End = o.now()
-	result.Outcome = outcome(ctx, decision.Verdict, result.Err)
+	if err := o.barred(before, decision.Service); err != nil {
+		result.Outcome, result.Err = NotStarted, err
+		return result
+	}
+	a := attempt{Options: o, decision: &current, lock: lock.File(), events: events}
+	a.run(ctx, &result)
 	return result
+}
+
+// barred returns an error if, by now, a person holds the service or a freeze has begun.
+func (o Options) barred(ctx context.Context, service string) error {
+	holds, err := o.Journal.Holds(ctx, o.now())
+	if err != nil {
+		return err
+	}
+	var hold *state.Hold
+	for _, h := range holds {
+		if h.Service == service {
+			hold = &h
+		}
+	}
+	if verdict, bar := o.Rules.Bar(service, hold, o.now()); verdict != "" {
+		return fmt.Errorf("it is %s by now: %s", verdict, bar)
+	}
+	return nil
 }
 
 // untilStop returns a context for what comes before the deploy itself: it ends when the user asks to stop, too.
@@ -52,18 +74,6 @@ func (o Options) untilStop(ctx context.Context) (context.Context, context.Cancel
 	return before, cancel
 }
 
-func outcome(ctx context.Context, verdict plan.Verdict, err error) Outcome {
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return Interrupted
-	case err != nil:
-		return Failed
-	case verdict == plan.Record:
-		return Recorded
-	}
-	return Deployed
-}
-
 // closeLock reports a lock that cannot be given up on a result that has nothing worse to report.
 func closeLock(lock *state.Lock, result *Result) {
 	if err := lock.Close(); err != nil && result.Err == nil {
@@ -75,14 +85,14 @@ func closeLock(lock *state.Lock, result *Result) {
 const readTimeout = 5 * time.Minute
 
 // again reads all of the service once more and decides anew.
-func again(ctx context.Context, service plan.Service, o Options) plan.Decision {
+func again(ctx context.Context, service plan.Service, past state.ServicePast, o Options) plan.Decision {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var want []resource.Wanted
 	for _, declared := range service.Resources {
 		want = append(want, resource.Wanted{Addr: declared.Addr, Config: declared.Config})
 	}
-	return plan.Decide(service, o.Schemas, state.Refresh(ctx, o.Types, want))
+	return plan.Decide(service, o.Schemas, state.Refresh(ctx, o.Types, want), past)
 }
 
 // compare refuses a service about which something else is to be done now than was planned. No outcome says that it may go on.
@@ -129,57 +139,4 @@ func revno(r resource.Revision) string {
 		return "no change"
 	}
 	return "r" + r.Revno
-}
-
-// run does the steps in order, and stops at the first that fails. It returns the path of the log.
-func run(ctx context.Context, steps []resource.Step, begin time.Time, lock *os.File, o Options, events chan<- Event) (string, error) {
-	service, name := steps[0].Addr.Service, state.RunName(begin)
-	log, err := o.Dir.Log(service, name)
-	if err != nil {
-		return "", err
-	}
-	if err := o.Dir.Begin(service, name); err != nil {
-		return "", err
-	}
-	attempt := make([]resource.Step, len(steps))
-	for i, step := range steps {
-		step.Run, step.At, step.Log, step.Keep = name, begin, log, []*os.File{lock}
-		attempt[i] = step
-	}
-	if err := announce(attempt, o); err != nil {
-		return log, err
-	}
-	tell := func(event resource.Event) {
-		events <- Event{Time: o.now(), Service: service, Kind: EventProgress, Text: event.Text, Phase: event.Phase}
-	}
-	for i, step := range attempt {
-		applier, ok := o.Types[step.Addr.Type].(providers.Applier)
-		if !ok {
-			return log, fmt.Errorf("cannot apply %s: its provider only reads", step.Addr)
-		}
-		if _, err := applier.Apply(ctx, step, tell); err != nil && i > 0 {
-			return log, fmt.Errorf("deployed but not recorded, so that the next run deploys it again: %w", err)
-		} else if err != nil {
-			return log, err
-		}
-	}
-	return log, nil
-}
-
-// announce lets every step know what the record of the attempt will say.
-func announce(steps []resource.Step, o Options) error {
-	var lines []string
-	for _, step := range steps {
-		if recorder, ok := o.Types[step.Addr.Type].(providers.Recorder); ok {
-			more, err := recorder.Lines(step)
-			if err != nil {
-				return err
-			}
-			lines = append(lines, more...)
-		}
-	}
-	for i := range steps {
-		steps[i].Record = lines
-	}
-	return nil
 }

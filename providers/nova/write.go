@@ -97,13 +97,14 @@ func (p *provider) targets(ctx context.Context, step resource.Step) ([]*server, 
 	return nil, noServer(stamp, len(all), p.prefix)
 }
 
+// noServer says that the deploy has left nothing to stamp: it did not succeed.
 func noServer(stamp wanted, all int, prefix string) error {
 	rule := fmt.Sprintf("servers under [nova] is not set, and none of %s carries %sservice = %s", count(all), prefix, stamp.Service)
 	if stamp.Servers != "" {
 		rule = fmt.Sprintf("servers = %s under [nova] matches none of %s", stamp.Servers, count(all))
 	}
-	return fmt.Errorf("there is no server to stamp: %s. Set it to a glob of the names of the servers that the deploy leaves, such as "+
-		"juju-NAME-machine-*, or to metadata.KEY = VALUE", rule)
+	return &resource.Failure{Err: fmt.Errorf("there is no server to stamp: %s. Set it to a glob of the names of the servers that the deploy leaves, such as "+
+		"juju-NAME-machine-*, or to metadata.KEY = VALUE", rule)}
 }
 
 // stamp writes the items on one server until reading them back shows them all, and no ghost beside them. It says false for a server that is

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +23,9 @@ type applyOptions struct {
 	detailed    bool
 	parallelism int
 	lockTimeout time.Duration
+	breakFreeze bool
+	reason      string
+	metricsFile string
 }
 
 func newApply(c *common, force context.Context) *cobra.Command {
@@ -44,57 +46,50 @@ func newApply(c *common, force context.Context) *cobra.Command {
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON lines: version, plan, events, results")
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 if something was deployed, 6 if all that remains is held")
 	cmd.Flags().IntVar(&o.parallelism, "parallelism", 0, "deploy at most `N` services at a time (default: parallelism in cdplan.hcl, else 4)")
+	cmd.Flags().BoolVar(&o.breakFreeze, "break-freeze", false, "deploy although a freeze is in force; it takes a -reason")
+	cmd.Flags().StringVar(&o.reason, "reason", "", "why the freeze is broken: a `TEXT` that the journal keeps")
+	cmd.Flags().StringVar(&o.metricsFile, "metrics-file", "", "in the end, write metrics for Prometheus to `FILE`, such as one of the node exporter's textfile collector")
 	cmd.Flags().DurationVar(&o.lockTimeout, "lock-timeout", 0, "wait this long for a service that another run works on")
 	return cmd
 }
 
 func runApply(ctx context.Context, o applyOptions) (err error) {
-	if o.parallelism < 0 {
-		return errors.New("-parallelism must be 1 or more")
-	}
-	if !o.auto && !o.canAsk() {
-		return errors.New("apply asks before it deploys, and here is no terminal to ask on: give -auto to apply what needs no person")
+	if err := o.check(); err != nil {
+		return err
 	}
 	fleet, err := o.open(ctx, o.selection, o.auto || o.json)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, fleet.close()) }()
-	p, err := fleet.plan(ctx, !o.auto)
+	r, err := o.begin(ctx, fleet)
 	if err != nil {
 		return err
 	}
-	return o.follow(ctx, fleet, p)
+	defer func() { err = errors.Join(err, r.close()) }()
+	p, err := fleet.plan(ctx, plan.Input{Past: r.past, Approved: !o.auto, Rules: plan.Rules{BreakFreeze: o.breakFreeze}})
+	if err != nil {
+		return err
+	}
+	return r.follow(ctx, p)
+}
+
+func (o applyOptions) check() error {
+	switch {
+	case o.parallelism < 0:
+		return errors.New("-parallelism must be 1 or more")
+	case !o.auto && !o.canAsk():
+		return errors.New("apply asks before it deploys, and here is no terminal to ask on: give -auto to apply what needs no person")
+	case o.breakFreeze && strings.TrimSpace(o.reason) == "":
+		return errors.New("-break-freeze takes a -reason, which the journal keeps")
+	case o.reason != "" && !o.breakFreeze:
+		return errors.New("-reason says why a freeze is broken: give it with -break-freeze")
+	}
+	return nil
 }
 
 // canAsk says whether there is a person to ask. The question goes to stderr, so that stdout holds the result alone.
 func (o applyOptions) canAsk() bool { return o.env.StdinTerminal && o.env.StderrTerminal }
-
-func (o applyOptions) follow(ctx context.Context, fleet *opened, p *plan.Plan) error {
-	out, err := o.output(fleet, p)
-	if err != nil {
-		return err
-	}
-	fleet.tell(troubles(p))
-	if !slices.ContainsFunc(p.Decisions, func(d plan.Decision) bool { return d.Verdict.Acts() }) {
-		return planCode(p, o.detailed)
-	}
-	if !o.auto && !o.ask(ctx) {
-		return nil
-	}
-	dir, err := fleet.stateDir()
-	if err != nil {
-		return err
-	}
-	results, err := apply.Run(o.force, p, o.options(ctx, fleet, dir, out.event))
-	if err != nil {
-		return err
-	}
-	if err := out.results(results); err != nil {
-		return err
-	}
-	return applyCode(p, results, o.detailed)
-}
 
 // ask returns whether the answer is yes. An interrupt is a no.
 func (o applyOptions) ask(ctx context.Context) bool {
@@ -117,15 +112,6 @@ func (o applyOptions) ask(ctx context.Context) bool {
 	}
 	o.env.say("Not applied.\n")
 	return false
-}
-
-func (o applyOptions) options(ctx context.Context, fleet *opened, dir state.Dir, events func(apply.Event)) apply.Options {
-	parallelism := o.parallelism
-	if parallelism == 0 {
-		parallelism = fleet.Host.Parallelism
-	}
-	return apply.Options{Types: fleet.types, Schemas: fleet.Schemas, Parallelism: parallelism, Dir: dir, Owner: o.env.Owner,
-		LockWait: o.lockTimeout, Stop: ctx.Done(), Now: o.env.Now, Events: events}
 }
 
 // applyCode is the code of an apply. A failed deploy outweighs all else, then a refused one, then an error.

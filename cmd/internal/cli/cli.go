@@ -35,7 +35,8 @@ type Env struct {
 	GoVersion      string
 	Drivers        []providers.Driver
 
-	noColor bool // the flag
+	noColor bool // the flags
+	system  bool
 }
 
 // The exit codes. Usage errors are codeError, so that codeChanges means nothing but changes.
@@ -163,10 +164,11 @@ func newRoot(env *Env, force context.Context) *cobra.Command {
 	root.PersistentFlags().StringVar(&c.config, "config", "", "read `FILE` instead of the cdplan.hcl in the root or in /etc/cdplan ($CDPLAN_CONFIG)")
 	root.PersistentFlags().StringVar(&c.root, "root", "", "look for services in `DIR` instead of /srv/mojo/LOCAL ($CDPLAN_ROOT)")
 	root.PersistentFlags().BoolVar(&env.noColor, "no-color", false, "print without colours ($NO_COLOR)")
+	root.PersistentFlags().BoolVar(&env.system, "system", false, "keep locks, logs and the journal in /var/lib/cdplan, whoever runs it")
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newPlan(c), newApply(c, force), newList(c), newDoctor(c), newValidate(c), newVersion(c), newEnvironmentHelp(), newExitHelp())
+	root.AddCommand(newPlan(c), newApply(c, force), newList(c), newHistory(c), newStatus(c), newHold(c), newUnhold(c), newRetry(c), newDoctor(c), newValidate(c), newVersion(c), newEnvironmentHelp(), newExitHelp())
 	return root
 }
 

@@ -19,7 +19,7 @@ func TestDoctor(t *testing.T) {
 	read := branches(map[string]string{"lp:spec": "a name on Launchpad", "sftp://ann:hush@host/lib": "sftp"},
 		map[string]error{"sftp://ann:hush@host/lib": errors.New("no route"),
 			"../web": &resource.AttrError{Addr: resource.Addr{Service: "web"}, Summary: "Relative path", Detail: "Write it out."}})
-	code, stdout, stderr := run(t, services, read, "doctor")
+	code, stdout, stderr := cdplan(t, services, read, "doctor")
 	want := `Branches
   9 in all: 4 local, 2 lp, 1 bzr+ssh, 1 other, 1 sftp
   took a slower way to read:
@@ -35,7 +35,7 @@ func TestDoctor(t *testing.T) {
 	if diff := cmp.Diff(want, stdout); diff != "" || code != codeError || stderr != "" {
 		t.Errorf("code %d, stderr %q, stdout (-want +got):\n%s", code, stderr, diff)
 	}
-	code, stdout, stderr = run(t, services, read, "doctor", "-target", "y")
+	code, stdout, stderr = cdplan(t, services, read, "doctor", "-target", "y")
 	if want := "Branches\n  2 in all: 2 local\n"; stdout != want || code != codeOK || stderr != "" {
 		t.Errorf("code %d, stderr %q, stdout %s", code, stderr, stdout)
 	}
@@ -44,9 +44,9 @@ func TestDoctor(t *testing.T) {
 func TestDoctorJSON(t *testing.T) {
 	read := branches(map[string]string{"lp:spec": "a name on Launchpad"}, map[string]error{"lp:app": errors.New("no route")})
 	services := map[string]string{"api": "[mojo]\nspec = lp:spec\n[branches]\napp = lp:app\n", "x": "[mojo]\n"}
-	code, stdout, stderr := run(t, services, read, "doctor", "-json")
+	code, stdout, stderr := cdplan(t, services, read, "doctor", "-json")
 	want := `{
-  "format_version": "1.1",
+  "format_version": "1.2",
   "healthy": false,
   "branches": {
     "count": 3,
@@ -104,12 +104,12 @@ func TestDoctorJSON(t *testing.T) {
 		t.Errorf("code %d, stderr %q, stdout (-want +got):\n%s", code, stderr, diff)
 	}
 	// Every list is there, and the branches of services that are not selected are not read.
-	code, stdout, _ = run(t, services, func(w resource.Wanted) resource.Reading {
+	code, stdout, _ = cdplan(t, services, func(w resource.Wanted) resource.Reading {
 		t.Errorf("%s was read", w.Addr)
 		return resource.Reading{}
 	}, "doctor", "-json", "-exclude", "api")
 	want = `{
-  "format_version": "1.1",
+  "format_version": "1.2",
   "healthy": false,
   "branches": {
     "count": 0,

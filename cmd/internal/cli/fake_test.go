@@ -50,7 +50,7 @@ func branches(fallbacks map[string]string, errs map[string]error) fake {
 
 // run runs a command on services, by name with the text of their config.ini, whose branches are read by the fake and which have no servers.
 // Names below the root are written ROOT.
-func run(t *testing.T, services map[string]string, read fake, args ...string) (code int, stdout, stderr string) {
+func cdplan(t *testing.T, services map[string]string, read fake, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range services {

@@ -15,6 +15,7 @@ import (
 
 	"launchpad.net/cdplan/cmd/internal/config"
 	"launchpad.net/cdplan/plan"
+	"launchpad.net/cdplan/plan/apply"
 	"launchpad.net/cdplan/providers"
 	"launchpad.net/cdplan/providers/resource"
 	"launchpad.net/cdplan/state"
@@ -78,8 +79,11 @@ func (c *common) open(ctx context.Context, s selection, quiet bool) (*opened, er
 	return &opened{Fleet: fleet, env: c.env, types: types, close: closeAll, selected: selected}, nil
 }
 
-// stateDir is $CDPLAN_STATE, what cdplan.hcl says, or the default.
+// stateDir is /var/lib/cdplan with -system, else $CDPLAN_STATE, what cdplan.hcl says, or the default.
 func (o *opened) stateDir() (state.Dir, error) {
+	if o.env.system {
+		return state.SystemDir, nil
+	}
 	for _, named := range []string{o.env.Getenv("CDPLAN_STATE"), o.Host.State} {
 		if named != "" {
 			return state.Dir(named), nil
@@ -88,21 +92,60 @@ func (o *opened) stateDir() (state.Dir, error) {
 	return state.DefaultDir(o.env.Getenv, o.env.UID)
 }
 
-// attempts returns which services this host has tried to deploy. A plan can be made without knowing: it leaves more to a person then.
-func (o *opened) attempts() map[string]bool {
+// past returns what the journal tells. A plan can be made without: nothing is held then, and more is left to a person.
+func (o *opened) past(ctx context.Context) state.Past {
 	dir, err := o.stateDir()
-	var attempts map[string]bool
+	var past state.Past
 	if err == nil {
-		attempts, err = dir.Attempts()
+		past, err = readPast(ctx, dir, o.types, o.env.Now())
 	}
 	if err != nil {
-		o.env.say("Warning: %s\n", err)
+		o.env.say("Warning: %s\nThe plan is made without holds, back-off and what was tried before.\n\n", err)
 	}
-	return attempts
+	return past
+}
+
+// readPast reads the journal. How an attempt ended whose cdplan is gone is told as the next apply will note it.
+func readPast(ctx context.Context, dir state.Dir, types map[string]providers.Resource, now time.Time) (past state.Past, err error) {
+	journal, err := dir.ReadJournal(ctx)
+	if err != nil {
+		return past, err
+	}
+	defer func() { err = errors.Join(err, journal.Close()) }()
+	past, err = journal.Past(ctx, now)
+	for name, service := range past.Services {
+		if last := service.Last; last != nil && last.Result == "" && !dir.Busy(name) {
+			service.Add(apply.Settled(*last, types, now))
+			past.Services[name] = service
+		}
+	}
+	return past, err
+}
+
+// host reads cdplan.hcl alone, for commands that need no service.
+func (c *common) host() (*opened, error) {
+	fleet, diags := config.LoadHost(c.options())
+	if diags.HasErrors() {
+		return nil, &faults{diags, fleet.Sources.Files()}
+	}
+	return &opened{Fleet: fleet, env: c.env}, nil
+}
+
+// known reads the fleet without opening its providers, for commands that need the names of services alone.
+func (c *common) known() (*opened, error) {
+	fleet, diags := c.load()
+	if diags.HasErrors() {
+		return nil, &faults{diags, fleet.Sources.Files()}
+	}
+	return &opened{Fleet: fleet, env: c.env}, nil
+}
+
+func (c *common) options() config.Options {
+	return config.Options{Config: c.config, Root: c.root, Getenv: c.env.Getenv, Drivers: c.env.Drivers}
 }
 
 func (c *common) load() (*config.Fleet, hcl.Diagnostics) {
-	return config.Load(config.Options{Config: c.config, Root: c.root, Getenv: c.env.Getenv, Drivers: c.env.Drivers})
+	return config.Load(c.options())
 }
 
 // match returns whether a service is selected. A target that matches nothing is an error, since a typing error must not look like "nothing
@@ -135,15 +178,17 @@ func matches(glob, service string) bool {
 
 var errInterrupted = errors.New("interrupted while reading; nothing was done")
 
-// plan reads everything and computes the plan; if something moved, once more, with its history.
-func (o *opened) plan(ctx context.Context, approved bool) (*plan.Plan, error) {
+// plan reads everything and computes the plan; if something moved, once more, with its history. The input holds what is not read here: the past
+// and who stands behind the run.
+func (o *opened) plan(ctx context.Context, in plan.Input) (*plan.Plan, error) {
 	refresh, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
-	readings := state.Refresh(refresh, o.types, o.wanted(""))
+	in.Services, in.Schemas, in.Selected, in.Now = o.Services, o.Schemas, o.selected, o.env.Now().UTC()
+	in.Backoff, in.Freezes = o.Host.Backoff, o.Host.Freezes
+	in.Readings = state.Refresh(refresh, o.types, o.wanted(""))
 	if ctx.Err() != nil {
 		return nil, errInterrupted
 	}
-	in := plan.Input{Services: o.Services, Schemas: o.Schemas, Readings: readings, Attempts: o.attempts(), Approved: approved, Selected: o.selected}
 	p := plan.Compute(in)
 	spans := p.Spans()
 	if len(spans) == 0 {

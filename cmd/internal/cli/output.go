@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"io"
 
 	"launchpad.net/cdplan/cmd/internal/view"
 	"launchpad.net/cdplan/plan"
@@ -13,6 +14,8 @@ type output interface {
 	event(apply.Event)
 	// results ends the output, and returns the first error that there was.
 	results([]apply.Result) error
+	// changes tells how services stand now that stood otherwise before.
+	changes([]view.Change) error
 }
 
 // output prints the plan, unless nobody watches and nothing is done about it yet, and returns how to go on.
@@ -76,6 +79,19 @@ func (t *textOutput) results(results []apply.Result) error {
 	return t.err
 }
 
+// changes prints a line each, where nobody watches or it follows from the results.
+func (t *textOutput) changes(changes []view.Change) error {
+	if !t.begun {
+		return view.Changes(t.env.Stdout, changes, t.env.style(t.env.StdoutTerminal))
+	}
+	if len(changes) > 0 {
+		if _, err := io.WriteString(t.env.Stdout, "\n"); err != nil {
+			return err
+		}
+	}
+	return view.Changes(t.env.Stdout, changes, t.env.style(t.env.StdoutTerminal))
+}
+
 // jsonOutput prints JSON lines on stdout.
 type jsonOutput struct {
 	stream *view.Stream
@@ -87,3 +103,5 @@ func (j *jsonOutput) event(e apply.Event) { j.err = errors.Join(j.err, j.stream.
 func (j *jsonOutput) results(results []apply.Result) error {
 	return errors.Join(j.err, j.stream.Results(results))
 }
+
+func (j *jsonOutput) changes(changes []view.Change) error { return j.stream.Changes(changes) }

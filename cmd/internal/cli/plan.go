@@ -42,7 +42,11 @@ func runPlan(ctx context.Context, o planOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, fleet.close()) }()
-	p, err := fleet.plan(ctx, false)
+	past := fleet.past(ctx)
+	if gone := plan.Gone(past, fleet.Services); gone != nil {
+		o.env.say("Warning: %s\n\n", goneText(past, gone))
+	}
+	p, err := fleet.plan(ctx, plan.Input{Past: past})
 	if err != nil {
 		return err
 	}

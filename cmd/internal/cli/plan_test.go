@@ -24,7 +24,7 @@ func TestPlanVerbose(t *testing.T) {
   api/bzr_branch.lib: sftp
 `
 	for _, flag := range []string{"-v", "--verbose", "-json"} {
-		code, stdout, stderr := run(t, services, read, "plan", "-exclude", "x", flag)
+		code, stdout, stderr := cdplan(t, services, read, "plan", "-exclude", "x", flag)
 		told, _, _ := strings.Cut(stderr, "Error: ")
 		if flag == "-json" {
 			want = ""

@@ -47,13 +47,11 @@ const serviceFile = "config.ini"
 // Load reads cdplan.hcl and every config.ini. Errors are about cdplan.hcl or the root, and then there is no fleet to speak of; trouble with a
 // config.ini is in its service's Err, and touches no other.
 func Load(o Options) (*Fleet, hcl.Diagnostics) {
-	fleet := &Fleet{Sources: newSources(), Schemas: schemas(o.Drivers), drivers: o.Drivers}
-	host, diags := loadHost(o, fleet.Sources)
-	fleet.Host = host
+	fleet, diags := LoadHost(o)
 	if diags.HasErrors() {
 		return fleet, diags
 	}
-	names, more := directories(host.Root)
+	names, more := directories(fleet.Host.Root)
 	diags = append(diags, more...)
 	if diags.HasErrors() {
 		return fleet, diags
@@ -62,10 +60,30 @@ func Load(o Options) (*Fleet, hcl.Diagnostics) {
 	diags = append(diags, more...)
 	if len(fleet.Services) == 0 {
 		return fleet, append(diags, fault("No services", nil, "There is no config.ini in any directory below %s. If that is where the services are, "+
-			"it may not be mounted; else name the right directory by -root, CDPLAN_ROOT or root in cdplan.hcl. Nothing is done.", host.Root))
+			"it may not be mounted; else name the right directory by -root, CDPLAN_ROOT or root in cdplan.hcl. Nothing is done.", fleet.Host.Root))
 	}
 	fleet.link()
 	return fleet, diags
+}
+
+// LoadHost reads cdplan.hcl alone: the fleet has no services.
+func LoadHost(o Options) (*Fleet, hcl.Diagnostics) {
+	fleet := &Fleet{Sources: newSources(), Schemas: schemas(o.Drivers), drivers: o.Drivers}
+	host, diags := loadHost(o, fleet.Sources)
+	fleet.Host = host
+	return fleet, diags
+}
+
+// Service returns the service of that name, or an error that names the nearest one.
+func (f *Fleet) Service(name string) (plan.Service, error) {
+	var names []string
+	for _, service := range f.Services {
+		if service.Name == name {
+			return service, nil
+		}
+		names = append(names, service.Name)
+	}
+	return plan.Service{}, fmt.Errorf("there is no service %q below %s.%s", name, f.Host.Root, didYouMean(name, names))
 }
 
 func schemas(drivers []providers.Driver) map[string]resource.Schema {

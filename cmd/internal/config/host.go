@@ -6,12 +6,14 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/zclconf/go-cty/cty"
 
+	"launchpad.net/cdplan/plan"
 	"launchpad.net/cdplan/providers"
 	"launchpad.net/cdplan/providers/resource"
 )
@@ -29,6 +31,8 @@ type Host struct {
 	Root        string // absolute
 	State       string // directory for locks and logs; empty for the default
 	Parallelism int    // services deployed at a time
+	Backoff     []time.Duration
+	Freezes     []plan.Freeze
 
 	providers map[string]provider
 }
@@ -65,7 +69,7 @@ var hostSchema = resource.Schema{Attrs: map[string]resource.Attr{
 
 // loadHost finds and reads cdplan.hcl. Without one there are only defaults.
 func loadHost(o Options, sources *Sources) (Host, hcl.Diagnostics) {
-	host := Host{Root: defaultRoot, Parallelism: defaultParallelism}
+	host := Host{Root: defaultRoot, Parallelism: defaultParallelism, Backoff: []time.Duration{5 * time.Minute, 15 * time.Minute, 45 * time.Minute, 2 * time.Hour}}
 	if root := firstNonEmpty(o.Root, o.Getenv("CDPLAN_ROOT")); root != "" {
 		host.Root = root
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
@@ -59,14 +58,7 @@ func took(r apply.Result) string {
 	if r.Start.IsZero() {
 		return "-"
 	}
-	d := r.End.Sub(r.Start)
-	if d < time.Second {
-		return d.Round(10 * time.Millisecond).String()
-	}
-	if d < time.Minute {
-		return d.Round(100 * time.Millisecond).String()
-	}
-	return d.Round(time.Second).String()
+	return duration(r.End.Sub(r.Start))
 }
 
 // noteWidth is the room for an error in the table; a longer one is told in full below it.

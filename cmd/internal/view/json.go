@@ -16,7 +16,7 @@ import (
 
 // FormatVersion is the version of every JSON output, "MAJOR.MINOR". A minor version adds fields, which a reader ignores when it does not know
 // them; a major version breaks, and a reader that does not know it must refuse.
-const FormatVersion = "1.1"
+const FormatVersion = "1.2"
 
 // Faults turns the error of a service into diagnostics.
 type Faults func(service string, err error) hcl.Diagnostics
@@ -96,6 +96,16 @@ func (s *Stream) Results(results []apply.Result) error {
 	return s.write(line)
 }
 
+// Changes writes how services stand now that stood otherwise before, a line for each change.
+func (s *Stream) Changes(changes []Change) error {
+	for _, c := range changes {
+		if err := s.write(jsonLine{Type: "change", Time: timestamp(c.Time), Message: c.Text(), Kind: c.Kind, Services: notNil(c.Services)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *Stream) write(line jsonLine) error {
 	line.Level = "info"
 	if line.Time == "" {
@@ -116,6 +126,8 @@ type (
 		Plan          *jsonPlan    `json:"plan,omitempty"`
 		Result        *jsonResult  `json:"result,omitempty"`
 		Results       []jsonResult `json:"results,omitempty"`
+		Kind          string       `json:"kind,omitempty"`
+		Services      []string     `json:"services,omitempty"`
 	}
 	jsonPlan struct {
 		FormatVersion string         `json:"format_version"`
@@ -131,6 +143,9 @@ type (
 		Wave        int              `json:"wave"`
 		WaitsFor    []string         `json:"waits_for"`
 		Held        string           `json:"held"`
+		HeldBy      string           `json:"held_by"`
+		HeldUntil   string           `json:"held_until"`
+		LastAttempt string           `json:"last_attempt"`
 		Servers     int              `json:"servers"`
 		Behind      []string         `json:"behind"`
 		Steps       []string         `json:"steps"`
@@ -264,7 +279,7 @@ func planDocument(p *plan.Plan, faults Faults) jsonPlan {
 
 func decisionJSON(d plan.Decision, faults Faults) jsonDecision {
 	decision := jsonDecision{Service: d.Service, Verdict: string(d.Verdict), Reasons: []string{}, Fingerprint: d.Fingerprint, Wave: d.Wave,
-		WaitsFor: notNil(d.WaitsFor), Held: d.Held, Servers: d.Copies, Behind: notNil(d.Behind), Steps: []string{}, Changes: []jsonChange{},
+		WaitsFor: notNil(d.WaitsFor), Held: clean(d.Held.String()), HeldBy: clean(d.Held.By), HeldUntil: timestamp(d.Held.Until), LastAttempt: clean(d.Last), Servers: d.Copies, Behind: notNil(d.Behind), Steps: []string{}, Changes: []jsonChange{},
 		Fallbacks: fallbacksJSON(d.Fallbacks), Diagnostics: diagnostics(faults(d.Service, d.Err))}
 	for _, reason := range d.Reasons {
 		decision.Reasons = append(decision.Reasons, string(reason))

@@ -61,7 +61,7 @@ func ShortFingerprint(fingerprint string) string {
 // acting and resting list the verdicts in the order in which they are counted.
 var (
 	acting  = []plan.Verdict{plan.New, plan.Redeploy, plan.Record}
-	resting = []plan.Verdict{plan.Unapproved, plan.Blocked, plan.Invalid, plan.Unknown, plan.Same}
+	resting = []plan.Verdict{plan.Held, plan.Frozen, plan.Waiting, plan.Parked, plan.Unapproved, plan.Blocked, plan.Invalid, plan.Unknown, plan.Same}
 )
 
 func headline(p *plan.Plan, s Style) []string {
@@ -114,10 +114,16 @@ func notable(p *plan.Plan) []plan.Decision {
 	return slices.Concat(do, held, trouble)
 }
 
-var marks = map[plan.Verdict]string{plan.New: "+", plan.Redeploy: "~", plan.Record: "^", plan.Unapproved: "=", plan.Blocked: "=",
-	plan.Invalid: "!", plan.Unknown: "?"}
+var marks = map[plan.Verdict]string{plan.New: "+", plan.Redeploy: "~", plan.Record: "^", plan.Held: "=", plan.Frozen: "=", plan.Waiting: "!",
+	plan.Parked: "!", plan.Unapproved: "=", plan.Blocked: "=", plan.Invalid: "!", plan.Unknown: "?"}
 
-var colors = map[plan.Verdict]color{plan.New: green, plan.Redeploy: yellow, plan.Record: green, plan.Invalid: red, plan.Unknown: red}
+var colors = map[plan.Verdict]color{plan.New: green, plan.Redeploy: yellow, plan.Record: green, plan.Waiting: red, plan.Parked: red, plan.Invalid: red, plan.Unknown: red}
+
+// How long a note may be, and the lines that tell below the table what had no room in it.
+const (
+	noteCut   = 60
+	holdWidth = 68
+)
 
 func planTable(shown []plan.Decision, s Style) string {
 	t := newTable("   service", "action", "change", "commits", "servers", "wave", "note")
@@ -130,7 +136,7 @@ func planTable(shown []plan.Decision, s Style) string {
 			wave = strconv.Itoa(d.Wave)
 		}
 		t.AppendRow(table.Row{" " + s.paint(colors[d.Verdict], marks[d.Verdict]) + " " + clean(d.Service), s.paint(colors[d.Verdict], string(d.Verdict)),
-			change(d), commits(d), serverCount(d), wave, cut(note(d), 60)})
+			change(d), commits(d), serverCount(d), wave, cut(note(d), noteCut)})
 	}
 	return t.Render()
 }
@@ -195,7 +201,7 @@ func serverCount(d plan.Decision) string {
 }
 
 // noted are the reasons that the column of changes does not show.
-var noted = []plan.Reason{plan.Mixed, plan.HashMismatch, plan.Unstamped, plan.LastAttemptFailed}
+var noted = []plan.Reason{plan.Mixed, plan.HashMismatch, plan.Unstamped, plan.NotRecorded, plan.LastAttemptFailed}
 
 // note tells what the reader has to know beyond the change.
 func note(d plan.Decision) string {
@@ -205,14 +211,17 @@ func note(d plan.Decision) string {
 			texts = append(texts, string(reason))
 		}
 	}
-	if slices.Contains(d.Reasons, plan.HistoryRewritten) && d.Held == "" {
+	if slices.Contains(d.Reasons, plan.HistoryRewritten) && !d.Verdict.Held() {
 		texts = append(texts, "history rewritten")
 	}
 	if len(d.WaitsFor) > 0 {
 		texts = append(texts, "after "+strings.Join(d.WaitsFor, ", "))
 	}
-	if d.Held != "" {
-		texts = append(texts, d.Held)
+	if d.Last != "" {
+		texts = append(texts, "last attempt "+d.Last)
+	}
+	if held := d.Held.String(); held != "" {
+		texts = append(texts, held)
 	}
 	if d.Err != nil {
 		texts = append(texts, kindOf(d.Err))
@@ -236,8 +245,8 @@ func kindOf(err error) string {
 // detail tells each change of a service: between which revisions, and what they say. Of a service that is new the table says it all, if there
 // was room.
 func detail(d plan.Decision, s Style) []string {
-	firstDeploy := slices.Contains(d.Reasons, plan.NeverRecorded)
-	if len(d.Reasons) == 0 || firstDeploy && len(branches(d)) <= changeWidth {
+	firstDeploy, cutOff := slices.Contains(d.Reasons, plan.NeverRecorded), d.Verdict.Held() && len(note(d)) > noteCut
+	if len(d.Reasons) == 0 || firstDeploy && len(branches(d)) <= changeWidth && !cutOff {
 		return nil
 	}
 	var reasons []string
@@ -245,6 +254,9 @@ func detail(d plan.Decision, s Style) []string {
 		reasons = append(reasons, string(reason))
 	}
 	texts := []string{"", s.paint(bold, clean(d.Service)) + ": " + strings.Join(reasons, ", ")}
+	if cutOff {
+		texts = append(texts, "  "+strings.ReplaceAll(text.WrapSoft(string(d.Verdict)+" "+clean(d.Held.String()), holdWidth), "\n", "\n    "))
+	}
 	if len(d.Behind) > 0 && len(d.Behind) < d.Copies {
 		texts = append(texts, "  servers behind: "+clean(strings.Join(d.Behind, ", ")))
 	}

@@ -74,7 +74,7 @@ func TestHostileText(t *testing.T) {
 		Rewritten: true, Lost: []resource.Commit{commit, {Revision: commit.Revision}}}
 	p := moved(history)
 	d := &p.Decisions[0]
-	d.Service, d.Held, d.Changes[0].Location, d.WaitsFor, d.Behind = hostile, hostile, hostile, []string{hostile}, []string{hostile}
+	d.Service, d.Held, d.Last, d.Changes[0].Location, d.WaitsFor, d.Behind = hostile, plan.Hold{By: hostile, Reason: hostile}, hostile, hostile, []string{hostile}, []string{hostile}
 	d.Changes[0].To.Revno = hostile
 	d.Changes[0].Label, d.Changes[0].KeysErr = hostile, errors.New(hostile)
 	keyed := moved(nil)
@@ -270,7 +270,7 @@ func TestPlanWidth(t *testing.T) {
 	commit := resource.Commit{Author: long, Subject: long, Merged: &resource.Merged{Authors: []string{long, long}}, Bugs: []string{long}}
 	p := moved(&resource.History{Rewritten: true, Commits: []resource.Commit{commit}, Lost: []resource.Commit{commit, {Revision: resource.Revision{ID: long}}},
 		Files: &resource.Files{Areas: []resource.Area{{Name: long}, {Name: long}}}})
-	p.Decisions[0].Held = long
+	p.Decisions[0].Held.Reason = long
 	var out bytes.Buffer
 	if err := Plan(&out, p, Style{Width: 72}); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"launchpad.net/cdplan/cmd/internal/view"
+	"launchpad.net/cdplan/plan"
+	"launchpad.net/cdplan/plan/apply"
+	"launchpad.net/cdplan/state"
+)
+
+// reporter finds out whose standing has changed, and tells so: once for each change, however many runs come.
+type reporter struct {
+	*run
+	ctx    context.Context
+	before map[string]state.Standing
+	mu     sync.Mutex
+	told   []view.Change
+	errs   []error
+}
+
+// newReporter tells what a former run could not.
+func newReporter(ctx context.Context, r *run) (*reporter, error) {
+	before, err := r.journal.Standings(ctx)
+	return &reporter{run: r, ctx: context.WithoutCancel(ctx), before: before}, err
+}
+
+// tell reports on the services of the plan.
+func (r *reporter) tell(p *plan.Plan, results []apply.Result) {
+	past, err := r.journal.Past(r.ctx, r.env.Now())
+	if err != nil {
+		r.errs = append(r.errs, err)
+		return
+	}
+	var now []state.Standing
+	var changes []view.Change
+	for _, s := range apply.Standings(p, results, past, r.fleet.Host.Backoff, r.env.Now().UTC()) {
+		was := r.before[s.Service]
+		if cmp.Or(was.Word, state.Well) == s.Word {
+			continue
+		}
+		now = append(now, s)
+		r.before[s.Service] = s
+		changes = addChange(changes, was, s, results)
+	}
+	if len(now) == 0 {
+		return
+	}
+	r.told = append(r.told, changes...)
+	r.errs = append(r.errs, r.journal.Report(r.ctx, now, nil, nil))
+}
+
+// addChange adds what happened to one service to what happened to others for the same reason.
+func addChange(changes []view.Change, was, now state.Standing, results []apply.Result) []view.Change {
+	change := view.Change{Kind: kind(was.Word, now.Word), Reason: now.Reason, Time: now.Since}
+	if now.Service != "" {
+		change.Services = []string{now.Service}
+	}
+	if now.Word == state.Well {
+		change.Reason = ""
+	}
+	if i := slices.IndexFunc(results, func(r apply.Result) bool { return r.Service == now.Service }); i >= 0 {
+		change.Result = &results[i]
+		return append(changes, change)
+	}
+	i := slices.IndexFunc(changes, func(c view.Change) bool {
+		return c.Kind == change.Kind && c.Reason == change.Reason && c.Result == nil && len(c.Services) > 0 && now.Service != ""
+	})
+	if i < 0 {
+		return append(changes, change)
+	}
+	changes[i].Services = append(changes[i].Services, now.Service)
+	return changes
+}
+
+// kind names the change from one standing to another.
+func kind(was, now state.Word) string {
+	switch {
+	case now != state.Well:
+		return string(now)
+	case was == state.Held:
+		return "released"
+	case was == state.HostTrouble:
+		return "host-recovered"
+	}
+	return "recovered"
+}
+
+// changes returns what this run has reported.
+func (r *reporter) changes() ([]view.Change, error) { return r.told, errors.Join(r.errs...) }
+
+// news returns the troubles of those services alone that were not in the same trouble before.
+func (r *reporter) news(p *plan.Plan) []trouble {
+	var found []trouble
+	for _, t := range troubles(p) {
+		if slices.ContainsFunc(r.told, func(c view.Change) bool { return slices.Contains(c.Services, t.service) }) {
+			found = append(found, t)
+		}
+	}
+	return found
+}
+
+func (r *reporter) close() error { return nil }

@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"launchpad.net/cdplan/cmd/internal/view"
+	"launchpad.net/cdplan/plan"
+	"launchpad.net/cdplan/plan/apply"
+	"launchpad.net/cdplan/state"
+)
+
+// run is one run of apply, with the journal open.
+type run struct {
+	applyOptions
+	fleet   *opened
+	dir     state.Dir
+	journal *state.Journal
+	past    state.Past
+	report  *reporter
+}
+
+// begin opens the journal and settles what former runs have left open. Where half of the fleet is gone it stops, unless a person is there.
+func (o applyOptions) begin(ctx context.Context, fleet *opened) (*run, error) {
+	dir, err := fleet.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	r := &run{applyOptions: o, fleet: fleet, dir: dir}
+	if r.journal, err = dir.OpenJournal(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.remember(ctx); err != nil {
+		return nil, errors.Join(err, r.journal.Close())
+	}
+	return r, nil
+}
+
+func (r *run) remember(ctx context.Context) error {
+	if err := apply.Settle(ctx, r.options(ctx, nil)); err != nil {
+		return err
+	}
+	var err error
+	if r.past, err = r.journal.Past(ctx, r.env.Now()); err != nil {
+		return err
+	}
+	if gone := plan.Gone(r.past, r.fleet.Services); gone != nil && r.auto {
+		return errors.New(goneText(r.past, gone))
+	} else if gone != nil {
+		r.env.say("Warning: %s\n\n", goneText(r.past, gone))
+	}
+	r.report, err = newReporter(ctx, r)
+	return err
+}
+
+// close waits until what is to be told was told.
+func (r *run) close() error { return errors.Join(r.report.close(), r.journal.Close()) }
+
+func goneText(past state.Past, gone []string) string {
+	return fmt.Sprintf("%d of the %d services that the last complete run saw are gone: %s. If the directory of the services is mounted and they were removed on purpose, "+
+		"run \"cdplan apply\" by hand, without -auto, once", len(gone), len(past.Seen), names(gone))
+}
+
+// follow applies the plan and reports what has changed.
+func (r *run) follow(ctx context.Context, p *plan.Plan) error {
+	out, err := r.output(r.fleet, p)
+	if err != nil {
+		return err
+	}
+	if !r.auto {
+		r.fleet.tell(troubles(p))
+	}
+	acts := slices.ContainsFunc(p.Decisions, func(d plan.Decision) bool { return d.Verdict.Acts() })
+	if acts && !r.auto && !r.ask(ctx) {
+		return nil
+	}
+	var results []apply.Result
+	if acts {
+		if results, err = apply.Run(r.force, p, r.options(ctx, r.events(p, out))); err != nil {
+			return err
+		}
+	}
+	err = errors.Join(apply.Confirm(r.force, r.options(ctx, nil), p), r.finish(p, results, ctx.Err() == nil))
+	if acts {
+		err = errors.Join(err, out.results(results))
+	}
+	changes, told := r.report.changes()
+	err = errors.Join(err, told, out.changes(changes))
+	if r.auto {
+		r.fleet.tell(r.report.news(p))
+	}
+	if err != nil {
+		return err
+	}
+	return applyCode(p, results, r.detailed)
+}
+
+// events passes events on, and reports how a service stands as soon as it is known.
+func (r *run) events(p *plan.Plan, out output) func(apply.Event) {
+	return func(e apply.Event) {
+		out.event(e)
+		if e.Kind != apply.EventEnd || e.Result.Attempt == 0 {
+			return
+		}
+		i := slices.IndexFunc(p.Decisions, func(d plan.Decision) bool { return d.Service == e.Service })
+		r.report.tell(&plan.Plan{Decisions: p.Decisions[i : i+1]}, []apply.Result{*e.Result})
+	}
+}
+
+// finish reports on all of the fleet, and leaves word of a run that was complete: it looked at every service, and nobody stopped it.
+func (r *run) finish(p *plan.Plan, results []apply.Result, toTheEnd bool) error {
+	r.report.tell(p, results)
+	var errs []error
+	if toTheEnd && len(r.targets) == 0 && len(r.excludes) == 0 {
+		var seen []string
+		for _, service := range r.fleet.Services {
+			seen = append(seen, service.Name)
+		}
+		errs = append(errs, r.journal.See(r.force, seen), r.dir.Beat(state.Heartbeat{Time: r.env.Now().UTC(), Services: len(seen), Verdicts: tally(p)}))
+	}
+	if r.metricsFile != "" {
+		errs = append(errs, r.writeMetrics())
+	}
+	return errors.Join(errs...)
+}
+
+// tally counts the services of each verdict, as the plan had it.
+func tally(p *plan.Plan) map[string]int {
+	counts := map[string]int{}
+	for verdict, n := range p.Counts() {
+		counts[string(verdict)] = n
+	}
+	return counts
+}
+
+func (r *run) writeMetrics() error {
+	status, err := readStatus(r.force, r.dir, r.journal, r.env.Now())
+	if err != nil {
+		return err
+	}
+	return view.Metrics(r.metricsFile, status)
+}
+
+func (r *run) options(ctx context.Context, events func(apply.Event)) apply.Options {
+	parallelism := r.parallelism
+	if parallelism == 0 {
+		parallelism = r.fleet.Host.Parallelism
+	}
+	return apply.Options{Types: r.fleet.types, Schemas: r.fleet.Schemas, Parallelism: parallelism, Dir: r.dir, Journal: r.journal, Past: r.past,
+		Rules:  plan.Rules{Backoff: r.fleet.Host.Backoff, Freezes: r.fleet.Host.Freezes, BreakFreeze: r.breakFreeze},
+		Reason: r.reason, Owner: r.env.Owner, LockWait: r.lockTimeout, Stop: ctx.Done(), Now: r.env.Now, Events: events}
+}

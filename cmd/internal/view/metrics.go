@@ -1,0 +1,55 @@
+package view
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"launchpad.net/cdplan/state"
+)
+
+// Metrics writes the status to a file that the textfile collector of Prometheus' node exporter reads, in place of the one before.
+func Metrics(path string, s Status) error {
+	registry := prometheus.NewRegistry()
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "cdplan", Name: name, Help: help}, labels)
+		registry.MustRegister(g) // the names are ours, and each is there once
+		return g
+	}
+	gauge("last_complete_run_timestamp_seconds", "When the last run ended that looked at every service.").WithLabelValues().Set(seconds(s))
+	verdicts := gauge("services", "Services by the verdict that the last complete run had on them.", "verdict")
+	for verdict, n := range s.Heartbeat.Verdicts {
+		verdicts.WithLabelValues(verdict).Set(float64(n))
+	}
+	counts := gauge("standings", "Services that are not well, by how they stand.", "standing")
+	services := gauge("service_standing", "1 for each service that is not well.", "service", "standing")
+	for _, word := range words {
+		names := s.named(word)
+		if word == state.HostTrouble {
+			continue
+		}
+		counts.WithLabelValues(string(word)).Set(float64(len(names)))
+		for _, name := range names {
+			services.WithLabelValues(name, string(word)).Set(1)
+		}
+	}
+	gauge("host_trouble", "1 while deploys fail on this host whatever is deployed.").WithLabelValues().Set(float64(len(s.named(state.HostTrouble))))
+	gauge("holds", "Holds in force.").WithLabelValues().Set(float64(len(s.Holds)))
+	gauge("running", "Attempts under way.").WithLabelValues().Set(float64(len(s.Running)))
+	totals := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cdplan", Name: "attempts_total", Help: "Attempts that ended, by result."}, []string{"result"})
+	registry.MustRegister(totals)
+	for _, result := range []string{"deployed", "recorded", "failed", "interrupted"} {
+		totals.WithLabelValues(result).Add(float64(s.Totals[result]))
+	}
+	if err := prometheus.WriteToTextfile(path, registry); err != nil {
+		return fmt.Errorf("cannot write the metrics: %w", err)
+	}
+	return nil
+}
+
+func seconds(s Status) float64 {
+	if s.Heartbeat.Time.IsZero() {
+		return 0
+	}
+	return float64(s.Heartbeat.Time.UnixMilli()) / 1000
+}

@@ -1,0 +1,107 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"launchpad.net/cdplan/plan"
+	"launchpad.net/cdplan/providers"
+	"launchpad.net/cdplan/providers/resource"
+	"launchpad.net/cdplan/state"
+)
+
+// Settle learns how those attempts ended whose cdplan was killed, and notes it. Those that go on, with or without their cdplan, it leaves alone.
+func Settle(ctx context.Context, o Options) error {
+	unfinished, err := o.Journal.Unfinished(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, a := range unfinished {
+		owner := o.Owner
+		owner.Service, owner.Start = a.Service, o.now()
+		lock, err := o.Dir.Lock(ctx, owner, 0)
+		if errors.As(err, new(*state.BusyError)) {
+			continue
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		_, err = o.last(ctx, a.Service)
+		errs = append(errs, err, lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// last returns the newest attempt of a service whose lock is held, so that no attempt of it can be under way: one whose end is not known is
+// settled. It returns nil if there is no attempt.
+func (o Options) last(ctx context.Context, service string) (*state.Attempt, error) {
+	attempts, err := o.Journal.History(ctx, service, 1)
+	if err != nil || len(attempts) == 0 {
+		return nil, err
+	}
+	last := attempts[0]
+	if last.Result != "" {
+		return &last, nil
+	}
+	last = Settled(last, o.Types, o.now())
+	if last.Deployed {
+		err = o.Journal.Deployed(ctx, last.ID)
+	}
+	return &last, errors.Join(err, o.Journal.Finish(ctx, last))
+}
+
+// Settled says how an attempt ended that nobody waited for, as far as that can be told.
+func Settled(a state.Attempt, types map[string]providers.Resource, now time.Time) state.Attempt {
+	a.End, a.Result, a.Error = now, string(Interrupted), "cdplan was killed, and nothing tells how the deploy ended"
+	if a.Action == string(plan.Record) {
+		a.Error = "cdplan was killed"
+		return a
+	}
+	if a.Deployed {
+		a.Error = "cdplan was killed before it was recorded"
+		return a
+	}
+	for _, typ := range types {
+		survivor, ok := typ.(providers.Survivor)
+		if !ok {
+			continue
+		}
+		known, err := survivor.Outcome(a.Log)
+		switch {
+		case known && err == nil:
+			a.Deployed, a.Error = true, "cdplan was killed before the deploy ended well; it was not recorded"
+		case known:
+			a.Result, a.Error = string(Failed), err.Error()
+			if errors.As(err, new(*resource.Failure)) {
+				a.Blame = state.BlameRevision
+			} else {
+				a.Blame = state.BlameHost
+			}
+		}
+	}
+	return a
+}
+
+// Confirm notes of attempts that were interrupted that all servers carry what they were to bring: they were interrupted after that.
+func Confirm(ctx context.Context, o Options, p *plan.Plan) error {
+	var errs []error
+	for _, decision := range p.Decisions {
+		last := o.Past.Services[decision.Service].Last
+		if last == nil || last.Result != string(Interrupted) || decision.Verdict != plan.Same || last.Hash != resource.Hash(decision.Revisions) {
+			continue
+		}
+		done := *last
+		done.Result, done.Error = string(Deployed), ""
+		switch {
+		case done.Action == string(plan.Record):
+			done.Result = string(Recorded)
+		case !done.Deployed:
+			continue
+		}
+		errs = append(errs, o.Journal.Finish(ctx, done))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,77 @@
+package apply
+
+import (
+	"time"
+
+	"launchpad.net/cdplan/plan"
+	"launchpad.net/cdplan/providers/resource"
+	"launchpad.net/cdplan/state"
+)
+
+// Standings returns how each service of the plan stands after the results, and the host under the name "": those alone of which the run tells
+// something. The past is that after the run. Since is the time of the run.
+func Standings(p *plan.Plan, results []Result, past state.Past, backoff plan.Backoff, now time.Time) []state.Standing {
+	ended := map[string]*Result{}
+	for i, r := range results {
+		ended[r.Service] = &results[i]
+	}
+	var all []state.Standing
+	for _, d := range p.Decisions {
+		s := standing{d, ended[d.Service], past.Services[d.Service], backoff, now}
+		if word, reason := s.tell(); word != "" {
+			all = append(all, state.Standing{Service: d.Service, Word: word, Since: now, Reason: reason})
+		}
+	}
+	host := state.Standing{Word: state.Well, Since: now}
+	if past.Breaker != nil {
+		host.Word, host.Reason = state.HostTrouble, past.Breaker.Error
+	}
+	return append(all, host)
+}
+
+// standing is all from which the standing of one service is told.
+type standing struct {
+	plan.Decision
+	result  *Result // nil if there is none
+	past    state.ServicePast
+	backoff plan.Backoff
+	now     time.Time
+}
+
+func (s standing) tell() (state.Word, string) {
+	switch {
+	case s.result != nil && s.result.succeeded():
+		return state.Well, ""
+	case s.result != nil && s.result.Outcome == Failed:
+		return s.failing(s.result.Err.Error())
+	case s.result != nil:
+		return "", ""
+	}
+	switch s.Verdict {
+	case plan.Same:
+		return state.Well, ""
+	case plan.Held, plan.Unapproved:
+		return state.Held, s.Held.String()
+	case plan.Invalid:
+		return state.Invalid, s.Err.Error()
+	case plan.Unknown:
+		return state.Unknown, s.Err.Error()
+	case plan.Waiting, plan.Parked:
+		return s.failing("")
+	}
+	return "", ""
+}
+
+// failing tells what back-off makes of the failures; otherwise is the reason if that leaves nothing alone. A service that the breaker alone holds
+// back is not failing.
+func (s standing) failing(otherwise string) (state.Word, string) {
+	switch verdict, hold := s.backoff.Of(s.Service, s.past, resource.Hash(s.Revisions), s.now); {
+	case verdict == plan.Parked:
+		return state.Parked, hold.String()
+	case verdict == plan.Waiting:
+		return state.Failing, hold.String()
+	case otherwise != "":
+		return state.Failing, otherwise
+	}
+	return "", ""
+}

@@ -1,0 +1,135 @@
+package plan
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"time"
+
+	"launchpad.net/cdplan/state"
+)
+
+// Rules say, beside what is to be done about a service, when that may be.
+type Rules struct {
+	Backoff     Backoff
+	Freezes     []Freeze
+	BreakFreeze bool // a person lets nothing be frozen
+}
+
+// Hold is what holds a service back.
+type Hold struct {
+	By     string    // who; empty if nobody in person
+	Reason string    // why, for people
+	Until  time.Time // UTC; zero if no time ends it
+}
+
+// String says who, why and until when.
+func (h Hold) String() string {
+	text := h.Reason
+	if h.By != "" {
+		text = "by " + h.By + ": " + text
+	}
+	if !h.Until.IsZero() {
+		text = "until " + h.Until.UTC().Format("2006-01-02 15:04 UTC") + ", " + text
+	}
+	return text
+}
+
+// Bar returns what keeps anything from being started for a service at that time, whatever is to be done: a hold, which may be nil, or else a
+// freeze. No verdict says that nothing does.
+func (r Rules) Bar(service string, hold *state.Hold, now time.Time) (Verdict, Hold) {
+	if hold != nil && now.Before(hold.Until) {
+		return Held, Hold{By: hold.User, Reason: hold.Reason, Until: hold.Until}
+	}
+	if r.BreakFreeze {
+		return "", Hold{}
+	}
+	for _, freeze := range r.Freezes {
+		if end, open := freeze.Window.Until(now); open && freeze.concerns(service) {
+			return Frozen, Hold{By: freeze.Owner, Reason: freeze.Name + ": " + freeze.Reason, Until: end.UTC()}
+		}
+	}
+	return "", Hold{}
+}
+
+func (f Freeze) concerns(service string) bool {
+	return len(f.Services) == 0 || slices.ContainsFunc(f.Services, func(glob string) bool {
+		ok, _ := path.Match(glob, service) // the pattern was checked
+		return ok
+	})
+}
+
+// Backoff is how long a set of revisions is left alone after it failed: after the first time, the second, and so on. If it fails once more after
+// that, it is parked. What is blamed on the host is never parked; the last of the times goes on. Without any, nothing is left alone.
+type Backoff []time.Duration
+
+// Of returns Waiting or Parked, if what failed before is to be left alone at that time. The hash is that of the wanted revisions.
+func (b Backoff) Of(service string, past state.ServicePast, hash string, now time.Time) (Verdict, Hold) {
+	failed, host := past.Failed[hash], past.Host
+	switch {
+	case len(b) == 0:
+		return "", Hold{}
+	case failed.Count > len(b):
+		return Parked, Hold{Reason: failures(failed) + "; a new revision or \"cdplan retry " + service + "\" frees it"}
+	case failed.Count > 0 && now.Before(b.next(failed, now)):
+		return Waiting, Hold{Reason: failures(failed), Until: b.next(failed, now)}
+	case host.Count > 0 && now.Before(b.next(host, now)):
+		return Waiting, Hold{Reason: "trouble of this host: " + failures(host), Until: b.next(host, now)}
+	}
+	return "", Hold{}
+}
+
+// next returns when what failed may be tried again: on the minute, so that a cron job that comes every five minutes is not a few seconds early.
+// An end in the future is one that a clock told that went wrong; it holds nothing back.
+func (b Backoff) next(f state.Failures, now time.Time) time.Time {
+	if f.Last.End.After(now) {
+		return now
+	}
+	return f.Last.End.Add(b[min(f.Count, len(b))-1]).Truncate(time.Minute)
+}
+
+// failures says how often, where and how it failed.
+func failures(f state.Failures) string {
+	text := "failed"
+	switch f.Count {
+	case 1:
+	case 2:
+		text += " twice"
+	default:
+		text += fmt.Sprintf(" %d times", f.Count)
+	}
+	if f.Last.Phase != "" {
+		text += " in " + f.Last.Phase
+	}
+	return text + ": " + f.Last.Error
+}
+
+// broken holds all but one service back while the breaker is open, and that one too until it is time to try. A person who stands behind the run
+// need not wait.
+func (in Input) broken(probe string) (Verdict, Hold) {
+	breaker := in.Past.Breaker
+	if breaker == nil || in.Approved || len(in.Backoff) == 0 {
+		return "", Hold{}
+	}
+	reason := "deploys fail on this host: " + breaker.Error
+	next := in.Backoff.next(state.Failures{Count: breaker.Failures, Last: state.Attempt{End: breaker.Last}}, in.Now)
+	switch {
+	case in.Now.Before(next):
+		return Waiting, Hold{Reason: reason, Until: next}
+	case probe != "":
+		return Waiting, Hold{Reason: reason + "; " + probe + " is tried first"}
+	}
+	return "", Hold{}
+}
+
+// Gone returns the services that the last complete run saw and that are not there now, if they are half of them or more. A root that is not mounted,
+// or mounted half, must not look like nothing to do.
+func Gone(past state.Past, services []Service) []string {
+	gone := slices.DeleteFunc(slices.Clone(past.Seen), func(name string) bool {
+		return slices.ContainsFunc(services, func(s Service) bool { return s.Name == name })
+	})
+	if len(gone) == 0 || 2*len(gone) < len(past.Seen) {
+		return nil
+	}
+	return gone
+}

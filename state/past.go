@@ -1,0 +1,238 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Past is what a journal tells a plan. The zero Past is that of a host that has done nothing yet.
+type Past struct {
+	Services map[string]ServicePast
+	Breaker  *Breaker // nil if it is closed
+	Seen     []string // the services that the last complete run saw, sorted
+}
+
+// ServicePast is what a journal tells of one service.
+type ServicePast struct {
+	Last   *Attempt            // the newest; nil if there is none
+	Failed map[string]Failures // by the hash of the revisions: failures blamed on them
+	Host   Failures            // failures blamed on the host
+	Hold   *Hold               // the one in force; nil if there is none
+	Usual  time.Duration       // how long a deploy takes: the median of the last ten that succeeded; 0 if there were none
+}
+
+// Failures are those of a service since it last succeeded or was forgiven.
+type Failures struct {
+	Count int
+	Last  Attempt
+}
+
+// Hold keeps a service from being deployed.
+type Hold struct {
+	Service string
+	Begin   time.Time // UTC
+	Until   time.Time // UTC
+	User    string
+	Reason  string
+}
+
+// Breaker is open while this host, and no revision, seems to be what makes deploys fail.
+type Breaker struct {
+	Opened   time.Time // UTC
+	Last     time.Time // the last failure, UTC
+	Failures int       // runs that failed since, the one that opened it included
+	Error    string    // what they have in common
+}
+
+// Past reads all that a plan has to know at that time. A nil journal has no past.
+func (j *Journal) Past(ctx context.Context, now time.Time) (p Past, err error) {
+	p.Services = map[string]ServicePast{}
+	if j == nil {
+		return p, nil
+	}
+	for _, read := range []func(context.Context, *Past) error{j.readLast, j.readFailures, j.readUsual, j.readBreaker, j.readSeen} {
+		if err := read(ctx, &p); err != nil {
+			return p, j.fault(err)
+		}
+	}
+	holds, err := j.Holds(ctx, now)
+	for _, hold := range holds {
+		p.update(hold.Service, func(s *ServicePast) { s.Hold = &hold })
+	}
+	return p, err
+}
+
+func (p *Past) update(service string, change func(*ServicePast)) {
+	s := p.Services[service]
+	change(&s)
+	p.Services[service] = s
+}
+
+func (j *Journal) readLast(ctx context.Context, p *Past) error {
+	attempts, err := j.attempts(ctx, "id IN (SELECT MAX(id) FROM attempts GROUP BY service)")
+	for _, a := range attempts {
+		p.update(a.Service, func(s *ServicePast) { s.Last = &a })
+	}
+	return err
+}
+
+// readFailures counts, for each service, what failed since it last succeeded.
+func (j *Journal) readFailures(ctx context.Context, p *Past) error {
+	attempts, err := j.attempts(ctx, `result = 'failed' AND forgiven = '' AND id > (SELECT COALESCE(MAX(s.id), 0) FROM attempts s
+		WHERE s.service = attempts.service AND s.result IN ('deployed', 'recorded')) ORDER BY id`)
+	for _, a := range attempts {
+		p.update(a.Service, func(s *ServicePast) { s.fail(a) })
+	}
+	return err
+}
+
+// fail counts a failure. The newest comes last.
+func (s *ServicePast) fail(a Attempt) {
+	if a.Blame == BlameHost {
+		s.Host = Failures{s.Host.Count + 1, a}
+		return
+	}
+	if s.Failed == nil {
+		s.Failed = map[string]Failures{}
+	}
+	s.Failed[a.Hash] = Failures{s.Failed[a.Hash].Count + 1, a}
+}
+
+// Add counts one more attempt, the newest, whose end was learnt only now.
+func (s *ServicePast) Add(a Attempt) {
+	s.Last = &a
+	if a.Result == "failed" {
+		s.Failed = maps.Clone(s.Failed)
+		s.fail(a)
+	}
+}
+
+// samples is how many of the last deploys tell how long one takes.
+const samples = 10
+
+func (j *Journal) readUsual(ctx context.Context, p *Past) (err error) {
+	rows, err := j.db.QueryContext(ctx, `SELECT service, begin, end FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY service ORDER BY id DESC) AS nth
+		FROM attempts WHERE result = 'deployed') WHERE nth <= ?`, samples)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	took := map[string][]time.Duration{}
+	for rows.Next() {
+		var service, begin, end string
+		if err := rows.Scan(&service, &begin, &end); err != nil {
+			return err
+		}
+		took[service] = append(took[service], parseTime(end).Sub(parseTime(begin)))
+	}
+	for service, durations := range took {
+		slices.Sort(durations)
+		p.update(service, func(s *ServicePast) { s.Usual = durations[len(durations)/2] })
+	}
+	return rows.Err()
+}
+
+func (j *Journal) readBreaker(ctx context.Context, p *Past) error {
+	var b Breaker
+	var opened, last string
+	err := j.db.QueryRowContext(ctx, "SELECT opened, last, failures, error FROM breaker").Scan(&opened, &last, &b.Failures, &b.Error)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	b.Opened, b.Last = parseTime(opened), parseTime(last)
+	p.Breaker = &b
+	return err
+}
+
+func (j *Journal) readSeen(ctx context.Context, p *Past) (err error) {
+	p.Seen, err = j.names(ctx, "SELECT service FROM seen ORDER BY service")
+	return err
+}
+
+func (j *Journal) names(ctx context.Context, query string) (names []string, err error) {
+	rows, err := j.db.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, rows.Err()
+}
+
+// Hold holds a service, and lifts the hold that there was.
+func (j *Journal) Hold(ctx context.Context, h Hold) error {
+	return j.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE holds SET lifted = ? WHERE service = ? AND lifted = ''", formatTime(h.Begin)+" "+h.User, h.Service); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO holds (service, begin, until, user, reason) VALUES (?, ?, ?, ?, ?)",
+			h.Service, formatTime(h.Begin), formatTime(h.Until), h.User, h.Reason)
+		return err
+	})
+}
+
+// Unhold lifts the hold of a service, and returns false if there was none in force.
+func (j *Journal) Unhold(ctx context.Context, service, user string, now time.Time) (bool, error) {
+	result, err := j.db.ExecContext(ctx, "UPDATE holds SET lifted = ? WHERE service = ? AND lifted = '' AND until > ?", formatTime(now)+" "+user, service, formatTime(now))
+	if err != nil {
+		return false, j.fault(err)
+	}
+	n, err := result.RowsAffected()
+	return n > 0, j.fault(err)
+}
+
+// Holds returns the holds that are in force at that time, by service.
+func (j *Journal) Holds(ctx context.Context, now time.Time) (holds []Hold, err error) {
+	if j == nil {
+		return nil, nil
+	}
+	rows, err := j.db.QueryContext(ctx, "SELECT service, begin, until, user, reason FROM holds WHERE lifted = '' AND until > ? ORDER BY service", formatTime(now))
+	if err != nil {
+		return nil, j.fault(err)
+	}
+	defer func() { err = j.fault(errors.Join(err, rows.Close())) }()
+	for rows.Next() {
+		var h Hold
+		var begin, until string
+		if err := rows.Scan(&h.Service, &begin, &until, &h.User, &h.Reason); err != nil {
+			return nil, err
+		}
+		h.Begin, h.Until = parseTime(begin), parseTime(until)
+		holds = append(holds, h)
+	}
+	return holds, rows.Err()
+}
+
+// Trip opens the breaker, or counts one more failure of the host.
+func (j *Journal) Trip(ctx context.Context, now time.Time, cause string) error {
+	return j.exec(ctx, `INSERT INTO breaker (id, opened, last, failures, error) VALUES (1, ?1, ?1, 1, ?2)
+		ON CONFLICT (id) DO UPDATE SET last = ?1, failures = failures + 1`, formatTime(now), cause)
+}
+
+// Reset closes the breaker.
+func (j *Journal) Reset(ctx context.Context) error { return j.exec(ctx, "DELETE FROM breaker") }
+
+// See notes which services a complete run has seen.
+func (j *Journal) See(ctx context.Context, services []string) error {
+	return j.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM seen"); err != nil {
+			return err
+		}
+		for _, service := range services {
+			if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO seen (service) VALUES (?)", service); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
