@@ -20,19 +20,19 @@ type Rules struct {
 type Hold struct {
 	By     string    // who; empty if nobody in person
 	Reason string    // why, for people
-	Until  time.Time // UTC; zero if no time ends it
+	Until  time.Time // UTC; zero if no time ends it, which a person always has
 }
 
-// String says who, why and until when.
+// String says until when, who and why, as far as there is something to say.
 func (h Hold) String() string {
-	text := h.Reason
-	if h.By != "" {
-		text = "by " + h.By + ": " + text
+	until := h.Until.UTC().Format("2006-01-02 15:04 UTC")
+	switch {
+	case h.By != "":
+		return "until " + until + " by " + h.By + ": " + h.Reason
+	case !h.Until.IsZero():
+		return "next try " + until + ": " + h.Reason
 	}
-	if !h.Until.IsZero() {
-		text = "until " + h.Until.UTC().Format("2006-01-02 15:04 UTC") + ", " + text
-	}
-	return text
+	return h.Reason
 }
 
 // Bar returns what keeps anything from being started for a service at that time, whatever is to be done: a hold, which may be nil, or else a
@@ -74,7 +74,7 @@ func (b Backoff) Of(service string, past state.ServicePast, hash string, now tim
 	case failed.Count > 0 && now.Before(b.next(failed, now)):
 		return Waiting, Hold{Reason: failures(failed), Until: b.next(failed, now)}
 	case host.Count > 0 && now.Before(b.next(host, now)):
-		return Waiting, Hold{Reason: "trouble of this host: " + failures(host), Until: b.next(host, now)}
+		return Waiting, Hold{Reason: "trouble of this host, " + failures(host), Until: b.next(host, now)}
 	}
 	return "", Hold{}
 }
@@ -93,6 +93,7 @@ func failures(f state.Failures) string {
 	text := "failed"
 	switch f.Count {
 	case 1:
+		text += " once"
 	case 2:
 		text += " twice"
 	default:

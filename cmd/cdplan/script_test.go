@@ -185,7 +185,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`ann@example\.com-[0-9]{14}-[a-z0-9]{16}`), "REVISION"},
 	{regexp.MustCompile(`[0-9]{8}T[0-9]{6}\.[0-9]{3}Z`), "RUN"},
 	{regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z`), "TIME"},
-	{regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}`), "TIME"},
+	{regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2} ([0-9:]{8}Z?|[0-9:]{5} UTC)`), "TIME"},
 	{regexp.MustCompile(`\b[0-9]{2}:[0-9]{2}:[0-9]{2}Z`), "TIME"},
 	{regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`), "SERVER"},
 	{regexp.MustCompile(`v1:[0-9a-f]{64}`), "HASH"},
