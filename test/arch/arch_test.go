@@ -49,6 +49,7 @@ var homes = map[string][]string{
 	"github.com/hashicorp/hcl/v2":        {"cmd/internal"},
 	"github.com/spf13/cobra":             {"cmd/internal/cli"},
 	"gopkg.in/ini.v1":                    {"cmd/internal/config"},
+	"github.com/adhocore/gronx":          {"cmd/internal/config"},
 	"github.com/jedib0t/go-pretty":       {"cmd/internal/view"},
 	"github.com/gophercloud/gophercloud": {"providers/nova", "examples/stand-in"},
 	"github.com/zclconf/go-cty":          {"providers", "plan", "cmd/internal/config"},

@@ -63,7 +63,7 @@ func Load(o Options) (*Fleet, hcl.Diagnostics) {
 			"it may not be mounted; else name the right directory by -root, CDPLAN_ROOT or root in cdplan.hcl. Nothing is done.", fleet.Host.Root))
 	}
 	fleet.link()
-	return fleet, diags
+	return fleet, append(diags, fleet.checkGlobs()...)
 }
 
 // LoadHost reads cdplan.hcl alone: the fleet has no services.

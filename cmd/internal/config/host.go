@@ -34,7 +34,17 @@ type Host struct {
 	Backoff     []time.Duration
 	Freezes     []plan.Freeze
 
+	Freezes []plan.Freeze // in the order of the file, each name once
+
 	providers map[string]provider
+	freezes   map[string]hcl.Range // where each was written, by name
+	globs     []writtenGlob        // those of the freezes
+}
+
+// hostBlocks are the kinds of blocks in cdplan.hcl.
+var hostBlocks = []hcl.BlockHeaderSchema{
+	{Type: "provider", LabelNames: []string{"name"}},
+	{Type: "freeze", LabelNames: []string{"name"}},
 }
 
 // provider is a provider block.
@@ -60,7 +70,7 @@ func (p provider) fault(err error) *hcl.Diagnostic {
 	return diag
 }
 
-// hostSchema is cdplan.hcl beside its provider blocks.
+// hostSchema is cdplan.hcl beside its blocks.
 var hostSchema = resource.Schema{Attrs: map[string]resource.Attr{
 	"root":        {Type: cty.String, Public: true, Doc: "The directory of the services. The default is /srv/mojo/LOCAL."},
 	"state":       {Type: cty.String, Public: true, Doc: "The directory for locks and logs."},
@@ -121,18 +131,28 @@ func (h *Host) read(path string, src []byte, o Options, sources *Sources) hcl.Di
 	if diags.HasErrors() {
 		return diags
 	}
-	blocks, body, more := file.Body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "provider", LabelNames: []string{"name"}}}})
+	spec := attrSpecs(hostSchema)
+	schema := hcldec.ImpliedSchema(spec)
+	schema.Blocks = hostBlocks
+	content, more := file.Body.Content(schema)
 	diags = append(diags, more...)
-	values, more := decode(hostSchema, body)
+	values, _, more := hcldec.PartialDecode(file.Body, spec, nil)
 	diags = append(diags, more...)
 	if !more.HasErrors() {
-		diags = append(diags, h.set(values, body, o)...)
+		diags = append(diags, h.set(values, content.Attributes, o)...)
 	}
-	h.providers = map[string]provider{}
-	for _, block := range blocks.Blocks {
-		diags = append(diags, h.readProvider(block, o.Drivers)...)
+	h.providers, h.freezes = map[string]provider{}, map[string]hcl.Range{}
+	for _, block := range content.Blocks {
+		diags = append(diags, h.readBlock(block, o.Drivers)...)
 	}
 	return diags
+}
+
+func (h *Host) readBlock(block *hcl.Block, drivers []providers.Driver) hcl.Diagnostics {
+	if block.Type == "freeze" {
+		return h.readFreeze(block)
+	}
+	return h.readProvider(block, drivers)
 }
 
 type hostSettings struct {
@@ -142,8 +162,7 @@ type hostSettings struct {
 }
 
 // set takes the values over, but for a root that was named on the command line or in the environment.
-func (h *Host) set(values cty.Value, body hcl.Body, o Options) hcl.Diagnostics {
-	written, _ := body.JustAttributes() // decoding has reported what else there is
+func (h *Host) set(values cty.Value, written hcl.Attributes, o Options) hcl.Diagnostics {
 	var s hostSettings
 	var diags hcl.Diagnostics
 	if err := resource.Decode(values, &s); err != nil || s.Parallelism < 0 || s.Parallelism == 0 && written["parallelism"] != nil {
@@ -185,11 +204,15 @@ func (h *Host) readProvider(block *hcl.Block, drivers []providers.Driver) hcl.Di
 
 // decode reads a body that has the attributes of a schema and nothing else.
 func decode(schema resource.Schema, body hcl.Body) (cty.Value, hcl.Diagnostics) {
+	return hcldec.Decode(body, attrSpecs(schema), nil)
+}
+
+func attrSpecs(schema resource.Schema) hcldec.ObjectSpec {
 	spec := hcldec.ObjectSpec{}
 	for name, attr := range schema.Attrs {
 		spec[name] = &hcldec.AttrSpec{Name: name, Type: attr.Type, Required: attr.Required}
 	}
-	return hcldec.Decode(body, spec, nil)
+	return spec
 }
 
 // Open opens every provider with what cdplan.hcl says of it. It returns the resource types by name, and a function that closes them all.

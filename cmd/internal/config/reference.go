@@ -37,6 +37,7 @@ func ServiceReference(drivers []providers.Driver) []Entry {
 // HostReference documents what can be written in cdplan.hcl.
 func HostReference(drivers []providers.Driver) []Entry {
 	entries := attributes("cdplan.hcl", hostSchema)
+	entries = append(entries, attributes(`freeze "NAME"`, freezeSchema)...)
 	for _, driver := range drivers {
 		entries = append(entries, attributes(`provider "`+driver.Name+`"`, driver.Config)...)
 	}
