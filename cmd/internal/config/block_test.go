@@ -49,6 +49,7 @@ func describeBlocks(t *testing.T, src []byte) string {
 		return text(diags, fleet)
 	}
 	var b strings.Builder
+	fmt.Fprintf(&b, "backoff %s\n", host.Backoff)
 	for _, f := range host.Freezes {
 		fmt.Fprintf(&b, "freeze %q of %q by %q for %q\n", f.Name, f.Services, f.Owner, f.Reason)
 		switch w := f.Window.(type) {

@@ -31,13 +31,13 @@ type Host struct {
 	Root        string // absolute
 	State       string // directory for locks and logs; empty for the default
 	Parallelism int    // services deployed at a time
-	Backoff     []time.Duration
-	Freezes     []plan.Freeze
 
-	Freezes []plan.Freeze // in the order of the file, each name once
+	Backoff []time.Duration // the waits after a first failure, a second and so on; never empty
+	Freezes []plan.Freeze   // in the order of the file, each name once
 
 	providers map[string]provider
 	freezes   map[string]hcl.Range // where each was written, by name
+	backoff   *hcl.Range           // where it was written; nil for the default
 	globs     []writtenGlob        // those of the freezes
 }
 
@@ -45,6 +45,7 @@ type Host struct {
 var hostBlocks = []hcl.BlockHeaderSchema{
 	{Type: "provider", LabelNames: []string{"name"}},
 	{Type: "freeze", LabelNames: []string{"name"}},
+	{Type: "backoff"},
 }
 
 // provider is a provider block.
@@ -79,7 +80,7 @@ var hostSchema = resource.Schema{Attrs: map[string]resource.Attr{
 
 // loadHost finds and reads cdplan.hcl. Without one there are only defaults.
 func loadHost(o Options, sources *Sources) (Host, hcl.Diagnostics) {
-	host := Host{Root: defaultRoot, Parallelism: defaultParallelism, Backoff: []time.Duration{5 * time.Minute, 15 * time.Minute, 45 * time.Minute, 2 * time.Hour}}
+	host := Host{Root: defaultRoot, Parallelism: defaultParallelism, Backoff: defaultBackoff()}
 	if root := firstNonEmpty(o.Root, o.Getenv("CDPLAN_ROOT")); root != "" {
 		host.Root = root
 	}
@@ -149,8 +150,11 @@ func (h *Host) read(path string, src []byte, o Options, sources *Sources) hcl.Di
 }
 
 func (h *Host) readBlock(block *hcl.Block, drivers []providers.Driver) hcl.Diagnostics {
-	if block.Type == "freeze" {
+	switch block.Type {
+	case "freeze":
 		return h.readFreeze(block)
+	case "backoff":
+		return h.readBackoff(block)
 	}
 	return h.readProvider(block, drivers)
 }

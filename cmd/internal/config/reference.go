@@ -38,6 +38,7 @@ func ServiceReference(drivers []providers.Driver) []Entry {
 func HostReference(drivers []providers.Driver) []Entry {
 	entries := attributes("cdplan.hcl", hostSchema)
 	entries = append(entries, attributes(`freeze "NAME"`, freezeSchema)...)
+	entries = append(entries, attributes("backoff", backoffSchema)...)
 	for _, driver := range drivers {
 		entries = append(entries, attributes(`provider "`+driver.Name+`"`, driver.Config)...)
 	}
