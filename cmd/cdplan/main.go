@@ -23,6 +23,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == mojo.SuperviseWord {
+		os.Exit(mojo.Supervise(os.Args[2:]))
+	}
 	signals := make(chan os.Signal, 3)
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 		if s != syscall.SIGHUP || !signal.Ignored(s) { // nohup is heard

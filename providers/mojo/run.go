@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -50,12 +51,12 @@ func (r *runner) Apply(ctx context.Context, step resource.Step, events func(reso
 	if err != nil {
 		return step.Want, err
 	}
-	stamp := step.Log + ".stamp"
+	stamp := stampFile(step.Log)
 	if err := os.WriteFile(stamp, []byte(strings.Join(step.Record, "\n")+"\n"), 0o600); err != nil {
 		return step.Want, fmt.Errorf("cannot write the stamp lines: %w", err)
 	}
 	err = r.run(ctx, d, argv, timeout, step, environment(step, d, stamp))
-	if gone := os.Remove(stamp); !errors.Is(gone, fs.ErrNotExist) { // the deploy may have removed it
+	if gone := os.Remove(stamp); !errors.Is(gone, fs.ErrNotExist) { // the supervisor has, if it ran
 		err = errors.Join(err, gone)
 	}
 	return step.Want, err
@@ -117,71 +118,83 @@ func environment(step resource.Step, d deploy, stamp string) []string {
 	return env
 }
 
-// run starts the child with its output in the log, so that the log goes on even if cdplan dies, and waits for it.
+// run starts a supervisor, which starts the deploy, with its output in the log, and waits for it. Both go on if cdplan dies.
 func (r *runner) run(ctx context.Context, d deploy, argv []string, timeout time.Duration, step resource.Step, env []string) (err error) {
-	log, err := os.OpenFile(step.Log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	path, err := lookUp(argv[0])
 	if err != nil {
-		return fmt.Errorf("cannot open the log: %w", err)
+		return err
+	}
+	log, err := openLog(step, argv)
+	if err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	if _, err := fmt.Fprintf(log, "# %s run %s: %s\n", step.Addr.Service, step.Run, strings.Join(argv, " ")); err != nil {
-		return fmt.Errorf("cannot write the log: %w", err)
-	}
-	limited, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	cmd := exec.CommandContext(limited, argv[0], argv[1:]...)
+	j := job{log: step.Log, timeout: timeout, grace: r.grace, path: path, argv: argv}
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", j.arguments()...)
+	cmd.Args[0] = os.Args[0]
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = d.Directory, env, log, log, step.Keep
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a group of its own, and no terminal to ask for a password on
-	var killAt time.Time                                 // when the time that SIGTERM gives is over
-	cmd.Cancel = func() error {
-		killAt = time.Now().Add(r.grace)
-		return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
-	}
-	cmd.WaitDelay = r.grace
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // out of reach of what is sent to cdplan's own group
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	failed := cmd.Run()
-	if errors.Is(failed, exec.ErrNotFound) {
-		return fmt.Errorf("cannot start mojo: there is no %q on PATH; write its path into command in the block provider \"mojo\" of cdplan.hcl", argv[0])
-	}
 	if cmd.Process == nil {
-		return fmt.Errorf("cannot start mojo: %w", failed)
+		return startError(d.Directory, failed)
 	}
-	if !killAt.IsZero() {
-		endGroup(cmd.Process.Pid, time.Until(killAt))
-	}
-	if failed == nil {
-		return nil
-	}
-	return &resource.Failure{Err: explain(ctx, limited, argv[0], timeout, failed), Log: step.Log, Tail: tail(step.Log, d.Environment)}
+	return withTail(ending(ctx, argv[0], cmd.ProcessState, step.Log), d.Environment)
 }
 
-// endGroup gives what outlived the leader of a group, which got SIGTERM with it, its time to end, then kills it. That nothing did is the
-// usual case, and no error.
-func endGroup(leader int, grace time.Duration) {
-	patience := time.NewTimer(grace)
-	defer patience.Stop()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for syscall.Kill(-leader, 0) == nil {
-		select {
-		case <-tick.C:
-		case <-patience.C:
-			_ = syscall.Kill(-leader, syscall.SIGKILL)
-			return
-		}
+// lookUp finds the program where cdplan itself would: the PATH of [environment] is for what the deploy starts.
+func lookUp(program string) (string, error) {
+	if filepath.Base(program) != program {
+		return program, nil
 	}
+	path, err := exec.LookPath(program)
+	if errors.Is(err, exec.ErrNotFound) {
+		return "", fmt.Errorf("cannot start mojo: there is no %q on PATH; write its path into command in the block provider \"mojo\" of cdplan.hcl", program)
+	}
+	if err != nil {
+		return "", fmt.Errorf("cannot start mojo: %w", err)
+	}
+	return path, nil
 }
 
-func explain(ctx, limited context.Context, program string, timeout time.Duration, err error) error {
-	var exit *exec.ExitError
+// openLog begins the log with the command line. What an earlier run left beside it goes.
+func openLog(step resource.Step, argv []string) (*os.File, error) {
+	log, err := os.OpenFile(step.Log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the log: %w", err)
+	}
+	_, err = fmt.Fprintf(log, "# %s run %s: %s\n", step.Addr.Service, step.Run, strings.Join(argv, " "))
+	if gone := os.Remove(exitFile(step.Log)); !errors.Is(gone, fs.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot write the log: %w", errors.Join(err, log.Close()))
+	}
+	return log, nil
+}
+
+// startError leaves out what the supervisor is called, which nobody asked for.
+func startError(dir string, err error) error {
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		return fmt.Errorf("cannot start mojo in %s: %w", dir, path.Err)
+	}
+	return fmt.Errorf("cannot start mojo: %w", err)
+}
+
+// ending returns what the supervisor left word of. One that could not, for a full disk, still tells by its exit code; one that was killed
+// does not.
+func ending(ctx context.Context, program string, supervisor *os.ProcessState, log string) error {
+	w, known := readWord(log)
 	switch {
+	case known:
 	case ctx.Err() != nil:
-		return fmt.Errorf("%s was interrupted", program)
-	case limited.Err() != nil:
-		return fmt.Errorf("%s did not end within %s", program, timeout)
-	case errors.As(err, &exit) && exit.Exited():
-		return fmt.Errorf("%s ended with exit code %d", program, exit.ExitCode())
+		w = word{Program: program, EndedBy: byOrder}
+	case supervisor.Exited():
+		w = word{Program: program, ExitCode: supervisor.ExitCode()}
+	default:
+		return &resource.Failure{Err: fmt.Errorf("cannot tell how %s ended: what watched over it died (%s)", program, supervisor), Log: log}
 	}
-	return fmt.Errorf("%s failed: %w", program, err)
+	return w.err(log)
 }
 
 const (

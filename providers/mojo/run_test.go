@@ -438,7 +438,7 @@ read x < "$OUT/up"; echo > "$OUT/started"; while :; do sleep 0.1; done`)
 
 // TestKeep: a lock on a file that the child inherits lasts as long as the child.
 func TestKeep(t *testing.T) {
-	w := newWorld(t, `echo > "$OUT/started"; read x < "$OUT/go"`)
+	w := newWorld(t, `readlink /proc/$$/fd/3 > "$OUT/kept"; echo > "$OUT/started"; read x < "$OUT/go"`)
 	started := w.fifo("started")
 	w.fifo("go")
 	path := filepath.Join(w.dir, "lock")
@@ -466,6 +466,9 @@ func TestKeep(t *testing.T) {
 	}
 	if err := try(); err != nil {
 		t.Errorf("after the child has ended: %v", err)
+	}
+	if got := w.read("kept"); !strings.HasSuffix(got, "/lock\n") {
+		t.Errorf("what mojo itself has open beside its input and output is %q", got)
 	}
 }
 

@@ -53,6 +53,7 @@ var homes = map[string][]string{
 	"github.com/jedib0t/go-pretty":       {"cmd/internal/view"},
 	"github.com/gophercloud/gophercloud": {"providers/nova", "examples/stand-in"},
 	"github.com/zclconf/go-cty":          {"providers", "plan", "cmd/internal/config"},
+	"github.com/google/renameio":         {"providers/mojo"},
 	"os/exec":                            {"providers/bzr", "providers/mojo", "examples/stand-in"},
 }
 
