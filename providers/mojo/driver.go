@@ -3,8 +3,10 @@
 package mojo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -15,6 +17,9 @@ import (
 
 // defaultTimeout is long because deploys are: an hour and a half is usual, and one that is cut off leaves its service half deployed.
 const defaultTimeout = 4 * time.Hour
+
+// defaultPoll is how late a phase may be told.
+const defaultPoll = time.Second
 
 // defaultCommand is the command line in the form that mojo's users type. An element whose value is empty is left out.
 var defaultCommand = []string{"mojo", "run", "--project={project}", "--series={series}", "--stage={stage}", "--manifest={manifest}",
@@ -32,6 +37,9 @@ func Driver() providers.Driver {
 					"out. The default is mojo run --project={project} --series={series} --stage={stage} --manifest={manifest} {spec} {workspace}."},
 				"timeout": {Type: cty.String, Public: true, Doc: "How long a deploy may take where its service does not say: a duration such as \"90m\". " +
 					"The default is 4h."},
+				"phase": {Type: cty.String, Public: true, Doc: "How a phase of a deploy is known: a regular expression for the line of mojo's output by " +
+					"which it begins; the first group matches the phase's name. The default matches lines such as 2015-05-13 21:02:11 [INFO] ### phase " +
+					"deploy, also without ###, and with Running before the word phase or a colon behind it."},
 			},
 		},
 		Types: map[string]resource.Schema{"mojo_run": runSchema()},
@@ -63,6 +71,7 @@ func runSchema() resource.Schema {
 type settings struct {
 	Command []string `cty:"command"`
 	Timeout string   `cty:"timeout"`
+	Phase   string   `cty:"phase"`
 }
 
 func open(_ context.Context, config cty.Value) (providers.Provider, error) {
@@ -70,7 +79,11 @@ func open(_ context.Context, config cty.Value) (providers.Provider, error) {
 	if err := resource.Decode(config, &s); err != nil {
 		return nil, err
 	}
-	r := &runner{command: s.Command, timeout: defaultTimeout, grace: defaultGrace}
+	phase, err := parsePhase(cmp.Or(s.Phase, defaultPhase))
+	if err != nil {
+		return nil, err
+	}
+	r := &runner{command: s.Command, timeout: defaultTimeout, grace: defaultGrace, phase: phase, poll: defaultPoll}
 	if len(r.command) == 0 {
 		r.command = defaultCommand
 	}
@@ -90,6 +103,8 @@ type runner struct {
 	command []string
 	timeout time.Duration
 	grace   time.Duration // between SIGTERM and SIGKILL
+	phase   *regexp.Regexp
+	poll    time.Duration // how often the log is looked at for phases
 }
 
 func (r *runner) Resource(string) providers.Resource { return r }

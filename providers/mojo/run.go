@@ -55,7 +55,7 @@ func (r *runner) Apply(ctx context.Context, step resource.Step, events func(reso
 	if err := os.WriteFile(stamp, []byte(strings.Join(step.Record, "\n")+"\n"), 0o600); err != nil {
 		return step.Want, fmt.Errorf("cannot write the stamp lines: %w", err)
 	}
-	err = r.run(ctx, d, argv, timeout, step, environment(step, d, stamp))
+	err = r.run(ctx, d, argv, timeout, step, environment(step, d, stamp), events)
 	if gone := os.Remove(stamp); !errors.Is(gone, fs.ErrNotExist) { // the supervisor has, if it ran
 		err = errors.Join(err, gone)
 	}
@@ -119,7 +119,8 @@ func environment(step resource.Step, d deploy, stamp string) []string {
 }
 
 // run starts a supervisor, which starts the deploy, with its output in the log, and waits for it. Both go on if cdplan dies.
-func (r *runner) run(ctx context.Context, d deploy, argv []string, timeout time.Duration, step resource.Step, env []string) (err error) {
+func (r *runner) run(ctx context.Context, d deploy, argv []string, timeout time.Duration, step resource.Step, env []string,
+	events func(resource.Event)) (err error) {
 	path, err := lookUp(argv[0])
 	if err != nil {
 		return err
@@ -135,11 +136,25 @@ func (r *runner) run(ctx context.Context, d deploy, argv []string, timeout time.
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = d.Directory, env, log, log, step.Keep
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // out of reach of what is sent to cdplan's own group
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	stop, err := r.follow(step, events)
+	if err != nil {
+		return err
+	}
 	failed := cmd.Run()
+	stop()
 	if cmd.Process == nil {
 		return startError(d.Directory, failed)
 	}
 	return withTail(ending(ctx, argv[0], cmd.ProcessState, step.Log), d.Environment)
+}
+
+// follow tells the phases of the deploy until stop is called.
+func (r *runner) follow(step resource.Step, events func(resource.Event)) (stop func(), err error) {
+	f := &follower{pattern: r.phase, tell: func(phase string) { events(resource.Event{Addr: step.Addr, Phase: phase}) }}
+	if stop, err = f.follow(step.Log, r.poll); err != nil {
+		return nil, fmt.Errorf("cannot read the log: %w", err)
+	}
+	return stop, nil
 }
 
 // lookUp finds the program where cdplan itself would: the PATH of [environment] is for what the deploy starts.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -27,13 +28,15 @@ type world struct {
 	run    *runner
 	step   resource.Step
 	deploy deploy
+	phases []string // that were told
 }
 
 // newWorld writes the script. It finds in $OUT a directory for what the test wants to see.
 func newWorld(t *testing.T, script string) *world {
 	t.Helper()
 	dir := t.TempDir()
-	w := &world{t: t, dir: dir, script: filepath.Join(dir, "mojo"), run: &runner{timeout: time.Minute, grace: time.Minute}}
+	w := &world{t: t, dir: dir, script: filepath.Join(dir, "mojo"), run: &runner{timeout: time.Minute, grace: time.Minute,
+		phase: regexp.MustCompile(defaultPhase), poll: time.Millisecond}}
 	w.write("mojo", "#!/bin/sh\n"+script+"\n", 0o700)
 	w.run.command = []string{w.script}
 	w.deploy = deploy{Directory: dir, Spec: "lp:spec", Environment: map[string]string{"OUT": dir}}
@@ -68,7 +71,7 @@ func (w *world) apply(ctx context.Context) error {
 		w.t.Fatal(err)
 	}
 	w.step.Want = object
-	_, err = w.run.Apply(ctx, w.step, func(resource.Event) {})
+	_, err = w.run.Apply(ctx, w.step, func(e resource.Event) { w.phases = append(w.phases, e.Phase) })
 	return err
 }
 
@@ -494,7 +497,8 @@ func TestOpen(t *testing.T) {
 		{"negative", "-1m", `not "-1m"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			config := cty.ObjectVal(map[string]cty.Value{"command": cty.NullVal(cty.List(cty.String)), "timeout": cty.StringVal(test.timeout)})
+			config := cty.ObjectVal(map[string]cty.Value{"command": cty.NullVal(cty.List(cty.String)), "timeout": cty.StringVal(test.timeout),
+				"phase": cty.NullVal(cty.String)})
 			if !config.Type().Equals(typ) {
 				t.Fatal("not the block's type")
 			}

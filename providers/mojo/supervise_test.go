@@ -8,14 +8,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"launchpad.net/cdplan/providers"
 	"launchpad.net/cdplan/providers/resource"
 )
+
+var _ providers.Survivor = (*runner)(nil)
 
 // parentWord makes the test binary a cdplan that a test can kill.
 const parentWord = "be-a-parent"
@@ -62,7 +66,8 @@ func (o orders) apply(lock *os.File) error {
 	if err != nil {
 		return err
 	}
-	r := &runner{command: o.Command, timeout: time.Hour, grace: 50 * time.Millisecond}
+	r := &runner{command: o.Command, timeout: time.Hour, grace: 50 * time.Millisecond, phase: regexp.MustCompile(defaultPhase),
+		poll: time.Second}
 	step := resource.Step{Addr: resource.Addr{Service: "api", Type: "mojo_run", Label: "deploy"}, Run: "r1", Want: want, Log: o.Log,
 		Keep: []*os.File{lock}}
 	_, err = r.Apply(context.Background(), step, func(resource.Event) {})

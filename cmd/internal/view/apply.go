@@ -19,6 +19,8 @@ func Event(w io.Writer, e apply.Event, s Style) error {
 		text = clean(e.Text)
 	case e.Result != nil:
 		text = outcomeText(*e.Result, s)
+	case e.Phase != "":
+		text = "phase " + clean(e.Phase)
 	}
 	if e.Service != "" {
 		text = clean(e.Service) + "  " + text

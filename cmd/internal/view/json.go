@@ -73,9 +73,12 @@ func (s *Stream) Plan(p *plan.Plan, faults Faults) error {
 
 // Event writes one event.
 func (s *Stream) Event(e apply.Event) error {
-	line := jsonLine{Type: string(e.Kind), Time: timestamp(e.Time), Service: e.Service, Message: string(e.Kind)}
-	if e.Text != "" {
+	line := jsonLine{Type: string(e.Kind), Time: timestamp(e.Time), Service: e.Service, Phase: clean(e.Phase), Message: string(e.Kind)}
+	switch {
+	case e.Text != "":
 		line.Message = clean(e.Text)
+	case e.Phase != "":
+		line.Message = "phase " + line.Phase
 	}
 	if e.Result != nil {
 		result := resultJSON(*e.Result)
@@ -123,6 +126,7 @@ type (
 		Message       string       `json:"message"`
 		FormatVersion string       `json:"format_version,omitempty"`
 		Service       string       `json:"service,omitempty"`
+		Phase         string       `json:"phase,omitempty"`
 		Plan          *jsonPlan    `json:"plan,omitempty"`
 		Result        *jsonResult  `json:"result,omitempty"`
 		Results       []jsonResult `json:"results,omitempty"`
