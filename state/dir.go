@@ -43,8 +43,3 @@ func (d Dir) Log(service, run string) (string, error) {
 func RunName(begin time.Time) string {
 	return begin.UTC().Format("20060102T150405.000Z")
 }
-
-func (d Dir) local() error { return nil }
-
-// Busy says whether anybody works on the service now.
-func (d Dir) Busy(service string) bool { return false }

@@ -43,14 +43,12 @@ func (e *JournalError) Unwrap() error { return e.Err }
 // patience is how long a writer waits for another.
 const patience = 20 * time.Second
 
-// OpenJournal opens the journal to write, and makes it where this host has none yet. The error is a *JournalError.
+// OpenJournal opens the journal to write, and makes it where this host has none yet. The error is a *JournalError,
+// or says that the directory is no place for it.
 func (d Dir) OpenJournal(ctx context.Context) (*Journal, error) {
 	j := &Journal{path: d.journal()}
-	if err := os.MkdirAll(string(d), 0o700); err != nil {
-		return nil, j.fault(err)
-	}
 	if err := d.local(); err != nil {
-		return nil, j.fault(err)
+		return nil, err
 	}
 	if err := d.notLost(); err != nil {
 		return nil, j.fault(err)

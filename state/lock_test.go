@@ -3,17 +3,19 @@ package state_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"launchpad.net/cdplan/state"
 )
 
-var owner = state.Owner{PID: 42, User: "joe", Command: "cdplan apply", Start: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC), Service: "api"}
+var owner = state.Owner{PID: os.Getpid(), User: "joe", Command: "cdplan apply", Start: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC), Service: "api"}
 
 func mustLock(t *testing.T, dir state.Dir, service string) *state.Lock {
 	t.Helper()
@@ -51,7 +53,7 @@ func TestLock(t *testing.T) {
 	if busy.Owner != owner {
 		t.Errorf("owner %+v, want %+v", busy.Owner, owner)
 	}
-	if want := "another run works on api since 2027-01-02T03:04:05Z: pid 42 of joe, cdplan apply"; busy.Error() != want {
+	if want := fmt.Sprintf("another run works on api since 2027-01-02T03:04:05Z: pid %d of joe, cdplan apply", os.Getpid()); busy.Error() != want {
 		t.Errorf("got %q, want %q", busy, want)
 	}
 	mustClose(t, mustLock(t, dir, "web")) // another service is free
@@ -129,11 +131,111 @@ func TestLockInherited(t *testing.T) {
 	if err := lock.File().Close(); err != nil { // as the kernel does for one that dies
 		t.Fatal(err)
 	}
-	if busy := mustBeBusy(t, dir); busy.Owner.PID != owner.PID {
-		t.Errorf("owner %+v", busy.Owner)
+	busy := mustBeBusy(t, dir)
+	if len(busy.Holders) != 1 || busy.Owner != owner {
+		t.Fatalf("%+v is held by %+v", busy.Owner, busy.Holders)
+	}
+	want := fmt.Sprintf("the deploy of api that pid %d of joe began at 2027-01-02T03:04:05Z goes on without it: pid %d, cat", os.Getpid(), busy.Holders[0].PID)
+	if busy.Error() != want {
+		t.Errorf("got %q, want %q", busy, want)
 	}
 	end()
 	mustClose(t, mustLock(t, dir, "api"))
+}
+
+// TestHolders: all that inherited the lock hold it, the oldest comes first; who only has the file open does not.
+func TestHolders(t *testing.T) {
+	dir := state.Dir(t.TempDir())
+	if holders, err := dir.Holders("api"); len(holders) > 0 || err != nil {
+		t.Errorf("of a lock that nobody ever took: %+v, %v", holders, err)
+	}
+	lock := mustLock(t, dir, "api")
+	file, err := os.Open(filepath.Join(string(dir), "locks", "api.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	endReader := startChild(t, file)
+	end := startChild(t, lock.File())
+	holders, err := dir.Holders("api")
+	if err != nil || len(holders) != 2 || holders[0].PID != os.Getpid() || holders[1].Command != "cat" {
+		t.Errorf("%+v, %v", holders, err)
+	}
+	end()
+	endReader()
+	if holders, err := dir.Holders("api"); err != nil || len(holders) != 1 {
+		t.Errorf("after the child: %+v, %v", holders, err)
+	}
+	mustClose(t, lock)
+	if holders, err := dir.Holders("api"); err != nil || len(holders) != 0 {
+		t.Errorf("after all: %+v, %v", holders, err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestHoldersAreFitToBeShown: command lines come from outside and are as long as they like.
+func TestHoldersAreFitToBeShown(t *testing.T) {
+	dir := state.Dir(t.TempDir())
+	lock := mustLock(t, dir, "api")
+	child := exec.Command("sh", "-c", "read x", "\x1b[31m\n\u202e"+strings.Repeat("y", 1000))
+	child.ExtraFiles = []*os.File{lock.File()}
+	stdin, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	holders, err := dir.Holders("api")
+	if err != nil || len(holders) != 2 {
+		t.Fatalf("%+v, %v", holders, err)
+	}
+	if command := holders[1].Command; !strings.HasPrefix(command, "sh -c read x [31m yyy") || len(command) != 120 || !strings.HasSuffix(command, "y...") {
+		t.Errorf("got %q", command)
+	}
+	_ = errors.Join(stdin.Close(), child.Wait()) // read fails at the end of its input
+	mustClose(t, lock)
+}
+
+// TestNews: of each run once.
+func TestNews(t *testing.T) {
+	dir := state.Dir(t.TempDir())
+	mustClose(t, mustLock(t, dir, "api"))
+	first := &state.BusyError{Owner: owner}
+	other := &state.BusyError{Owner: owner}
+	other.Owner.Start = owner.Start.Add(1)
+	for i, test := range []struct {
+		busy *state.BusyError
+		want bool
+	}{{first, true}, {first, false}, {other, true}, {other, false}, {first, true}} {
+		if got, err := dir.News(test.busy); got != test.want || err != nil {
+			t.Errorf("%d: %t, %v", i, got, err)
+		}
+	}
+	if news, err := state.Dir("/dev/null").News(first); !news || err == nil {
+		t.Errorf("what cannot be noted: %t, %v", news, err)
+	}
+}
+
+// TestBusyText: what is said about an owner that is not known depends on who holds the lock.
+func TestBusyText(t *testing.T) {
+	mojo := state.Process{PID: 77, Command: "mojo run api"}
+	for _, test := range []struct {
+		busy state.BusyError
+		want string
+	}{
+		{state.BusyError{Owner: state.Owner{Service: "api"}}, "another run works on api"},
+		{state.BusyError{Owner: state.Owner{Service: "api"}, Holders: []state.Process{mojo, {PID: 78}}}, "another run works on api: pid 77, mojo run api"},
+		{state.BusyError{Owner: owner, Holders: nil},
+			fmt.Sprintf("another run works on api since 2027-01-02T03:04:05Z: pid %d of joe, cdplan apply", owner.PID)},
+		{state.BusyError{Owner: owner, Holders: []state.Process{{PID: 78}}},
+			fmt.Sprintf("the deploy of api that pid %d of joe began at 2027-01-02T03:04:05Z goes on without it: pid 78", owner.PID)},
+	} {
+		if got := test.busy.Error(); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
 }
 
 // TestLockClosed: a child that inherited the lock does not keep it once its parent has given it up.
@@ -144,6 +246,31 @@ func TestLockClosed(t *testing.T) {
 	mustClose(t, lock)
 	mustClose(t, mustLock(t, dir, "api"))
 	end()
+}
+
+// TestLockForgetsItsOwner: who has just taken the lock, and has not yet written who it is, is not taken for the one before.
+func TestLockForgetsItsOwner(t *testing.T) {
+	dir := state.Dir(t.TempDir())
+	before := owner
+	before.PID = 1 << 30
+	lock, err := dir.Lock(t.Context(), before, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, lock)
+	file, err := os.Open(filepath.Join(string(dir), "locks", "api.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		t.Fatal(err)
+	}
+	if busy := mustBeBusy(t, dir); busy.Orphaned() || busy.Owner.PID != 0 {
+		t.Errorf("got %v", busy)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestLockNotInherited: a child that was not given the lock does not keep it.
@@ -173,7 +300,7 @@ func TestGarbageInTheLockFile(t *testing.T) {
 			t.Errorf("%.20q: owner %+v", garbage, busy.Owner)
 		}
 		write()
-		if busy := mustBeBusy(t, dir); busy.Error() != "another run works on api" {
+		if busy := mustBeBusy(t, dir); busy.Owner.PID != 0 || !strings.HasPrefix(busy.Error(), fmt.Sprintf("another run works on api: pid %d, ", os.Getpid())) {
 			t.Errorf("%.20q: %v", garbage, busy)
 		}
 		mustClose(t, lock)

@@ -4,10 +4,12 @@
 set -eu
 
 missing=
-for program in ${*:-brz python3 ssh sshd}; do
+for program in ${*:-brz python3 ssh sshd mount mkfs.ext4 mkfs.xfs sshfs}; do
 	case $program in
 	ssh) package=openssh-client ;;
 	sshd) package=openssh-server ;; # the tests log in to this host, over loopback
+	mkfs.ext4) package=e2fsprogs ;; # the tests of locks mount file systems of several kinds
+	mkfs.xfs) package=xfsprogs ;;
 	*) package=$program ;;
 	esac
 	PATH=$PATH:/usr/sbin command -v "$program" >/dev/null 2>&1 || missing="$missing $package"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -260,13 +261,13 @@ func TestRunBusy(t *testing.T) {
 	f.add("api")
 	f.add("web", "api")
 	f.add("other")
-	lock, err := f.dir.Lock(context.Background(), state.Owner{PID: 7, User: "bob", Command: "cdplan apply", Service: "api"}, 0)
+	lock, err := f.dir.Lock(context.Background(), state.Owner{PID: os.Getpid(), User: "bob", Command: "cdplan apply", Service: "api"}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = lock.Close() }()
-	check(t, "results", "api not-started: another run works on api since 0001-01-01T00:00:00Z: pid 7 of bob, cdplan apply\nother deployed\n"+
-		"web skipped by api", f.run(context.Background(), f.plan(), f.options()))
+	busy := fmt.Sprintf("another run works on api since 0001-01-01T00:00:00Z: pid %d of bob, cdplan apply", os.Getpid())
+	check(t, "results", "api not-started: "+busy+"\nother deployed\nweb skipped by api", f.run(context.Background(), f.plan(), f.options()))
 }
 
 // When the user asks to stop, what runs is finished and recorded, and nothing else is started.
@@ -293,7 +294,7 @@ func TestRunStop(t *testing.T) {
 func TestRunStopBefore(t *testing.T) {
 	f := newFleet(t)
 	f.add("api")
-	lock, err := f.dir.Lock(context.Background(), state.Owner{Service: "api"}, 0)
+	lock, err := f.dir.Lock(context.Background(), state.Owner{PID: os.Getpid(), User: "bob", Command: "cdplan apply", Service: "api"}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +303,8 @@ func TestRunStopBefore(t *testing.T) {
 	o := f.options()
 	o.Stop, o.LockWait = stop, time.Hour
 	time.AfterFunc(20*time.Millisecond, func() { close(stop) })
-	check(t, "results", "api not-started: another run works on api", f.run(context.Background(), f.plan(), o))
+	busy := fmt.Sprintf("another run works on api since 0001-01-01T00:00:00Z: pid %d of bob, cdplan apply", os.Getpid())
+	check(t, "results", "api not-started: "+busy, f.run(context.Background(), f.plan(), o))
 }
 
 // When the context ends, what runs is interrupted, and not recorded.

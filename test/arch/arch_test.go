@@ -53,7 +53,10 @@ var homes = map[string][]string{
 	"github.com/jedib0t/go-pretty":       {"cmd/internal/view"},
 	"github.com/gophercloud/gophercloud": {"providers/nova", "examples/stand-in"},
 	"github.com/zclconf/go-cty":          {"providers", "plan", "cmd/internal/config"},
-	"github.com/google/renameio":         {"providers/mojo"},
+	"github.com/google/renameio":         {"providers/mojo", "state"},
+	"golang.org/x/sys":                   {"state"},
+	"modernc.org/sqlite":                 {"state"},
+	"github.com/prometheus":              {"cmd/internal/view"},
 	"os/exec":                            {"providers/bzr", "providers/mojo", "examples/stand-in"},
 }
 

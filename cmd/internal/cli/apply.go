@@ -21,6 +21,7 @@ type applyOptions struct {
 	auto        bool
 	json        bool
 	detailed    bool
+	verbose     bool
 	parallelism int
 	lockTimeout time.Duration
 	breakFreeze bool
@@ -45,6 +46,7 @@ func newApply(c *common, force context.Context) *cobra.Command {
 	cmd.Flags().BoolVar(&o.auto, "auto", false, "do not ask; leave alone what needs a person; be silent if there is nothing to do")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON lines: version, plan, events, results")
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 if something was deployed, 6 if all that remains is held")
+	cmd.Flags().BoolVar(&o.verbose, "verbose", false, "with -auto, name on stderr the run that works on what there is to do; -v is short for it")
 	cmd.Flags().IntVar(&o.parallelism, "parallelism", 0, "deploy at most `N` services at a time (default: parallelism in cdplan.hcl, else 4)")
 	cmd.Flags().BoolVar(&o.breakFreeze, "break-freeze", false, "deploy although a freeze is in force; it takes a -reason")
 	cmd.Flags().StringVar(&o.reason, "reason", "", "why the freeze is broken: a `TEXT` that the journal keeps")
@@ -149,3 +151,20 @@ func applyCode(p *plan.Plan, results []apply.Result, detailed bool) error {
 }
 
 func isBusy(r apply.Result) bool { return errors.As(r.Err, new(*state.BusyError)) }
+
+// routine says whether the result is one that cron meets every few minutes while a long deploy runs, so that it is not to be told: another run
+// works on the service. Of a deploy that goes on without its run that is so from the second time on.
+func (r *run) routine(result apply.Result) bool {
+	var busy *state.BusyError
+	if r.verbose || r.env.StderrTerminal || !errors.As(result.Err, &busy) {
+		return false
+	}
+	if !busy.Orphaned() {
+		return true
+	}
+	news, err := r.dir.News(busy)
+	if err != nil {
+		r.env.say("Warning: %s\n", err)
+	}
+	return !news
+}

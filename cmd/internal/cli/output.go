@@ -12,8 +12,9 @@ import (
 // output is where an apply tells what it does.
 type output interface {
 	event(apply.Event)
-	// results ends the output, and returns the first error that there was.
-	results([]apply.Result) error
+	// results ends the output, and returns the first error that there was. Where nothing was done and nobody watches, it tells nothing of a
+	// result that is routine.
+	results(all []apply.Result, routine func(apply.Result) bool) error
 	// changes tells how services stand now that stood otherwise before.
 	changes([]view.Change) error
 }
@@ -67,12 +68,12 @@ func (t *textOutput) event(e apply.Event) {
 }
 
 // results prints the table. Where nobody watches and nothing was done, all there is to say is why, on stderr.
-func (t *textOutput) results(results []apply.Result) error {
+func (t *textOutput) results(results []apply.Result, routine func(apply.Result) bool) error {
 	if t.begun {
 		return errors.Join(t.err, view.Results(t.env.Stdout, results, t.env.style(t.env.StdoutTerminal)))
 	}
 	for _, r := range results {
-		if r.Err != nil && !errors.Is(r.Err, apply.ErrDone) {
+		if r.Err != nil && !errors.Is(r.Err, apply.ErrDone) && !routine(r) {
 			t.env.say("%s %s: %s\n", r.Service, r.Outcome, r.Err)
 		}
 	}
@@ -100,7 +101,7 @@ type jsonOutput struct {
 
 func (j *jsonOutput) event(e apply.Event) { j.err = errors.Join(j.err, j.stream.Event(e)) }
 
-func (j *jsonOutput) results(results []apply.Result) error {
+func (j *jsonOutput) results(results []apply.Result, _ func(apply.Result) bool) error {
 	return errors.Join(j.err, j.stream.Results(results))
 }
 

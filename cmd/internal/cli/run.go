@@ -84,7 +84,7 @@ func (r *run) follow(ctx context.Context, p *plan.Plan) error {
 	}
 	err = errors.Join(apply.Confirm(r.force, r.options(ctx, nil), p), r.finish(p, results, ctx.Err() == nil))
 	if acts {
-		err = errors.Join(err, out.results(results))
+		err = errors.Join(err, out.results(results, r.routine))
 	}
 	changes, told := r.report.changes()
 	err = errors.Join(err, told, out.changes(changes))
