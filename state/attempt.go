@@ -40,6 +40,9 @@ type Move struct {
 	To    resource.Revision `json:"to"`   // zero for a branch that is no longer named
 }
 
+// PhaseRecord is the phase after the deploy itself, in which what was deployed is recorded.
+const PhaseRecord = "record"
+
 // Blame says what a failure counts against.
 type Blame string
 
@@ -85,7 +88,7 @@ func (j *Journal) Phase(ctx context.Context, id int64, begin time.Time, name str
 
 // Deployed notes that all of the attempt was done but for the record.
 func (j *Journal) Deployed(ctx context.Context, id int64) error {
-	return j.exec(ctx, "UPDATE attempts SET deployed = 1 WHERE id = ?", id)
+	return j.exec(ctx, "UPDATE attempts SET deployed = 1, phase = ? WHERE id = ?", PhaseRecord, id)
 }
 
 // Finish notes how the attempt ended: Result, End, Blame and Error.

@@ -75,7 +75,7 @@ func (a *attempt) steps(ctx context.Context) error {
 			return fmt.Errorf("cannot apply %s: its provider only reads", step.Addr)
 		}
 		if a.Schemas[step.Addr.Type].Role == resource.Record && a.decision.Verdict != plan.Record {
-			a.note.Deployed = true
+			a.note.Deployed, a.note.Phase = true, state.PhaseRecord
 			a.keep(a.Journal.Deployed(context.WithoutCancel(ctx), a.note.ID))
 		}
 		if _, err := applier.Apply(ctx, step, a.tell); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,6 +112,8 @@ func compare(ctx context.Context, planned, current *plan.Decision) (Outcome, err
 		return NotStarted, ErrDone
 	case planned.Copies == 0 && current.Copies > 0, len(current.Others) > len(planned.Others):
 		return Refused, errors.New("it moved since the plan was made: there are servers that somebody else deployed")
+	case slices.Contains(current.Reasons, plan.NotRecorded) && maps.Equal(current.Revisions, planned.Revisions):
+		return "", nil // a run that died meanwhile has deployed it; recording it is all there is left to do
 	case current.Fingerprint != planned.Fingerprint:
 		return Refused, fmt.Errorf("it moved since the plan was made: %s", moved(planned, current))
 	}

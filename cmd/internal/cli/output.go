@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"io"
+	"slices"
 
 	"launchpad.net/cdplan/cmd/internal/view"
 	"launchpad.net/cdplan/plan"
@@ -28,7 +29,7 @@ func (o applyOptions) output(fleet *opened, p *plan.Plan) (output, error) {
 		}
 		return &jsonOutput{stream: stream}, stream.Plan(p, fleet.faults)
 	}
-	text := &textOutput{env: o.env, plan: p}
+	text := &textOutput{env: o.env, plan: p, auto: o.auto}
 	if o.auto {
 		return text, nil
 	}
@@ -39,6 +40,7 @@ func (o applyOptions) output(fleet *opened, p *plan.Plan) (output, error) {
 type textOutput struct {
 	env    *Env
 	plan   *plan.Plan
+	auto   bool          // nobody watches
 	begun  bool          // the plan is printed
 	before []apply.Event // that came before anything was done
 	err    error
@@ -80,12 +82,12 @@ func (t *textOutput) results(results []apply.Result, routine func(apply.Result) 
 	return t.err
 }
 
-// changes prints a line each, where nobody watches or it follows from the results.
+// changes prints a line for each; where a person watches, for those alone that the results have brought, since the plan tells the others.
 func (t *textOutput) changes(changes []view.Change) error {
-	if !t.begun {
-		return view.Changes(t.env.Stdout, changes, t.env.style(t.env.StdoutTerminal))
+	if !t.auto {
+		changes = slices.DeleteFunc(slices.Clone(changes), func(c view.Change) bool { return c.Result == nil })
 	}
-	if len(changes) > 0 {
+	if t.begun && len(changes) > 0 {
 		if _, err := io.WriteString(t.env.Stdout, "\n"); err != nil {
 			return err
 		}

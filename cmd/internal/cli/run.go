@@ -94,6 +94,9 @@ func (r *run) follow(ctx context.Context, p *plan.Plan) error {
 	if err != nil {
 		return err
 	}
+	if !acts {
+		return planCode(p, r.detailed)
+	}
 	return applyCode(p, results, r.detailed)
 }
 

@@ -217,7 +217,7 @@ func note(d plan.Decision) string {
 	if len(d.WaitsFor) > 0 {
 		texts = append(texts, "after "+strings.Join(d.WaitsFor, ", "))
 	}
-	if d.Last != "" {
+	if d.Last != "" && d.Verdict.Acts() && !slices.Contains(d.Reasons, plan.LastAttemptFailed) {
 		texts = append(texts, "last attempt "+d.Last)
 	}
 	if held := d.Held.String(); held != "" {
@@ -255,7 +255,9 @@ func detail(d plan.Decision, s Style) []string {
 	}
 	texts := []string{"", s.paint(bold, clean(d.Service)) + ": " + strings.Join(reasons, ", ")}
 	if cutOff {
-		texts = append(texts, "  "+strings.ReplaceAll(text.WrapSoft(string(d.Verdict)+" "+clean(d.Held.String()), holdWidth), "\n", "\n    "))
+		for i, line := range strings.Split(text.WrapSoft(string(d.Verdict)+" "+clean(d.Held.String()), holdWidth), "\n") {
+			texts = append(texts, strings.Repeat("  ", min(i, 1)+1)+strings.TrimRight(line, " "))
+		}
 	}
 	if len(d.Behind) > 0 && len(d.Behind) < d.Copies {
 		texts = append(texts, "  servers behind: "+clean(strings.Join(d.Behind, ", ")))

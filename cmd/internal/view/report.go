@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"launchpad.net/cdplan/plan/apply"
+	"launchpad.net/cdplan/state"
 )
 
 // Change is a change of how services stand, which is told once.
@@ -30,10 +31,16 @@ func (c Change) Text() string {
 	return clean(text)
 }
 
-// Changes writes a line for each change.
+// changeCut is how long a line about a change may be; the whole of it is in the status and, where it follows from a result, above.
+const changeCut = 120
+
+// Changes writes a line for each change. What is wrong with a service that is invalid or unknown is told elsewhere, with its place.
 func Changes(w io.Writer, changes []Change, s Style) error {
 	for _, c := range changes {
-		if err := lines(w, s.paint(changeColors[c.Kind], c.Text())); err != nil {
+		if c.Kind == string(state.Invalid) || c.Kind == string(state.Unknown) {
+			c.Reason = ""
+		}
+		if err := lines(w, s.paint(changeColors[c.Kind], cut(c.Text(), changeCut))); err != nil {
 			return err
 		}
 	}
