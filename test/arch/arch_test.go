@@ -33,6 +33,7 @@ var may = map[string][]string{
 	"plan/schedule":           {"plan/graph"},
 	"plan":                    {"plan/graph", "state", "providers/resource"},
 	"plan/apply":              {"plan", "plan/schedule", "state", "providers", "providers/resource"},
+	"cmd/internal/notify":     {},
 	"cmd/internal/config":     {"plan", "plan/graph", "providers", "providers/resource"},
 	"cmd/internal/view":       {"plan", "plan/apply", "state", "providers/resource"},
 	"cmd/internal/cli": {"cmd/internal/config", "cmd/internal/view", "plan", "plan/apply", "plan/graph", "plan/schedule", "state", "providers",
@@ -50,6 +51,7 @@ var homes = map[string][]string{
 	"github.com/spf13/cobra":             {"cmd/internal/cli"},
 	"gopkg.in/ini.v1":                    {"cmd/internal/config"},
 	"github.com/adhocore/gronx":          {"cmd/internal/config"},
+	"github.com/cenkalti/backoff/v5":     {"cmd/internal/notify"},
 	"github.com/jedib0t/go-pretty":       {"cmd/internal/view"},
 	"github.com/gophercloud/gophercloud": {"providers/nova", "examples/stand-in"},
 	"github.com/zclconf/go-cty":          {"providers", "plan", "cmd/internal/config"},
@@ -57,7 +59,7 @@ var homes = map[string][]string{
 	"golang.org/x/sys":                   {"state"},
 	"modernc.org/sqlite":                 {"state"},
 	"github.com/prometheus":              {"cmd/internal/view"},
-	"os/exec":                            {"providers/bzr", "providers/mojo", "examples/stand-in"},
+	"os/exec":                            {"providers/bzr", "providers/mojo", "cmd/internal/notify", "examples/stand-in"},
 }
 
 // never says where a package that has a home is not wanted all the same.
