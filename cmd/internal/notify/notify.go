@@ -1,4 +1,4 @@
-// Package notify tells the outside world about a change of state: by a command or a webhook. What is worth telling, and when to tell
+// Package notify tells the outside world about a change of state: by a command, a webhook or a mail. What is worth telling, and when to tell
 // again what could not be told, it leaves to others.
 package notify
 
@@ -19,7 +19,7 @@ type Notifier struct {
 	Name    string        // unique among the notifiers of a host
 	Timeout time.Duration // for one event, with all attempts; 0 for DefaultTimeout
 	Events  []string      // the kinds that it wants; none means all
-	Via     way           // a Command or a Webhook
+	Via     way           // a Command, a Webhook or a Mail
 }
 
 // way is a way to tell an event. It has returned, and left nothing behind that runs, soon after ctx ends.

@@ -279,7 +279,7 @@ func TestInterruptedBefore(t *testing.T) {
 	noneLeft(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("the end"))
-	for _, via := range []way{Command{Argv: []string{"/bin/true"}}, Webhook{URL: "http://127.0.0.1:1/"}} {
+	for _, via := range []way{Command{Argv: []string{"/bin/true"}}, Webhook{URL: "http://127.0.0.1:1/"}, Mail{Sendmail: "/bin/true"}} {
 		if got := message(Notifier{Name: "n", Via: via}.Send(ctx, failing())); got != "cannot notify n: interrupted" {
 			t.Errorf("%T: got %s", via, got)
 		}
