@@ -73,6 +73,8 @@ func environment() *cli.Env {
 		StdoutTerminal: term.IsTerminal(stdout),
 		StderrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		Width:          width,
+		StderrSize:     stderrSize,
+		Ticks:          ticks,
 		Getenv:         os.Getenv,
 		Now:            time.Now,
 		UID:            os.Getuid(),
@@ -81,6 +83,16 @@ func environment() *cli.Env {
 		GoVersion:      runtime.Version(),
 		Drivers:        []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver()},
 	}
+}
+
+func stderrSize() (width, height int) {
+	width, height, _ = term.GetSize(int(os.Stderr.Fd()))
+	return width, height
+}
+
+func ticks(every time.Duration) (<-chan time.Time, func()) {
+	ticker := time.NewTicker(every)
+	return ticker.C, ticker.Stop
 }
 
 func userName() string {

@@ -20,6 +20,7 @@ type applyOptions struct {
 	force       context.Context // ends when what runs is to be interrupted
 	auto        bool
 	json        bool
+	jsonInto    string
 	detailed    bool
 	verbose     bool
 	parallelism int
@@ -45,6 +46,7 @@ func newApply(c *common, force context.Context) *cobra.Command {
 	o.selection.flags(cmd)
 	cmd.Flags().BoolVar(&o.auto, "auto", false, "do not ask; leave alone what needs a person; be silent if there is nothing to do")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON lines: version, plan, events, results")
+	cmd.Flags().StringVar(&o.jsonInto, "json-into", "", "write the same JSON lines into `FILE`, beside the text on stdout")
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 if something was deployed, 6 if all that remains is held")
 	cmd.Flags().BoolVar(&o.verbose, "verbose", false, "with -auto, name on stderr the run that works on what there is to do; -v is short for it")
 	cmd.Flags().IntVar(&o.parallelism, "parallelism", 0, "deploy at most `N` services at a time (default: parallelism in cdplan.hcl, else 4)")
@@ -59,6 +61,11 @@ func runApply(ctx context.Context, o applyOptions) (err error) {
 	if err := o.check(); err != nil {
 		return err
 	}
+	into, err := createInto(o.jsonInto)
+	if err != nil {
+		return err
+	}
+	defer func() { err = closeInto(into, err) }()
 	fleet, err := o.open(ctx, o.selection, o.auto || o.json)
 	if err != nil {
 		return err
@@ -73,7 +80,7 @@ func runApply(ctx context.Context, o applyOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	return r.follow(ctx, p)
+	return r.follow(ctx, p, into)
 }
 
 func (o applyOptions) check() error {

@@ -27,13 +27,17 @@ type Env struct {
 	StdoutTerminal bool
 	StderrTerminal bool
 	Width          int // columns of the terminal; 0 if there is none
-	Getenv         func(string) string
-	Now            func() time.Time
-	UID            int
-	Owner          state.Owner // this process, as others see it when it holds a lock
-	Version        string
-	GoVersion      string
-	Drivers        []providers.Driver
+	// StderrSize returns how large the terminal behind stderr is at this moment; 0 for what is not known. Nil if there is no terminal.
+	StderrSize func() (width, height int)
+	// Ticks returns a clock that ticks until stop is called; nil if nobody wants to know how things go on.
+	Ticks     func(every time.Duration) (ticks <-chan time.Time, stop func())
+	Getenv    func(string) string
+	Now       func() time.Time
+	UID       int
+	Owner     state.Owner // this process, as others see it when it holds a lock
+	Version   string
+	GoVersion string
+	Drivers   []providers.Driver
 
 	noColor bool // the flags
 	system  bool

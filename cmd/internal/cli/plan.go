@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +15,7 @@ type planOptions struct {
 	*common
 	selection
 	json     bool
+	jsonInto string
 	detailed bool
 	verbose  bool
 }
@@ -31,12 +33,18 @@ func newPlan(c *common) *cobra.Command {
 	}
 	o.selection.flags(cmd)
 	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON document")
+	cmd.Flags().StringVar(&o.jsonInto, "json-into", "", "write the same document into `FILE`, beside the text on stdout")
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 if there is something to do, 6 if all of it is held")
 	cmd.Flags().BoolVar(&o.verbose, "verbose", false, "say on stderr which branches took a slower way to read, and why; -v is short for it")
 	return cmd
 }
 
 func runPlan(ctx context.Context, o planOptions) (err error) {
+	into, err := createInto(o.jsonInto)
+	if err != nil {
+		return err
+	}
+	defer func() { err = closeInto(into, err) }()
 	fleet, err := o.open(ctx, o.selection, o.json)
 	if err != nil {
 		return err
@@ -50,7 +58,7 @@ func runPlan(ctx context.Context, o planOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := o.print(fleet, p); err != nil {
+	if err := o.print(fleet, p, into); err != nil {
 		return err
 	}
 	if o.verbose {
@@ -60,7 +68,12 @@ func runPlan(ctx context.Context, o planOptions) (err error) {
 	return planCode(p, o.detailed)
 }
 
-func (o planOptions) print(fleet *opened, p *plan.Plan) error {
+func (o planOptions) print(fleet *opened, p *plan.Plan, into io.Writer) error {
+	if into != nil {
+		if err := view.PlanJSON(into, p, fleet.faults); err != nil {
+			return err
+		}
+	}
 	if o.json {
 		return view.PlanJSON(o.env.Stdout, p, fleet.faults)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"launchpad.net/cdplan/cmd/internal/view"
@@ -64,8 +65,8 @@ func goneText(past state.Past, gone []string) string {
 }
 
 // follow applies the plan and reports what has changed.
-func (r *run) follow(ctx context.Context, p *plan.Plan) error {
-	out, err := r.output(r.fleet, p)
+func (r *run) follow(ctx context.Context, p *plan.Plan, into io.Writer) error {
+	outputs, err := r.outputs(r.fleet, p, into)
 	if err != nil {
 		return err
 	}
@@ -78,32 +79,32 @@ func (r *run) follow(ctx context.Context, p *plan.Plan) error {
 	}
 	var results []apply.Result
 	if acts {
-		if results, err = apply.Run(r.force, p, r.options(ctx, r.events(p, out))); err != nil {
-			return err
-		}
+		w := newWatch(r.env, outputs...)
+		results, err = apply.Run(r.force, p, r.options(ctx, r.events(p, w)))
+		err = errors.Join(err, w.results(results, r.routine))
 	}
-	err = errors.Join(apply.Confirm(r.force, r.options(ctx, nil), p), r.finish(p, results, ctx.Err() == nil))
-	if acts {
-		err = errors.Join(err, out.results(results, r.routine))
-	}
+	err = errors.Join(err, apply.Confirm(r.force, r.options(ctx, nil), p), r.finish(p, results, ctx.Err() == nil))
 	changes, told := r.report.changes()
-	err = errors.Join(err, told, out.changes(changes))
+	err = errors.Join(err, told)
+	for _, out := range outputs {
+		err = errors.Join(err, out.changes(changes))
+	}
 	if r.auto {
 		r.fleet.tell(r.report.news(p))
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if !acts {
+	case !acts:
 		return planCode(p, r.detailed)
 	}
 	return applyCode(p, results, r.detailed)
 }
 
 // events passes events on, and reports how a service stands as soon as it is known.
-func (r *run) events(p *plan.Plan, out output) func(apply.Event) {
+func (r *run) events(p *plan.Plan, w *watch) func(apply.Event) {
 	return func(e apply.Event) {
-		out.event(e)
+		w.event(e)
 		if e.Kind != apply.EventEnd || e.Result.Attempt == 0 {
 			return
 		}

@@ -11,23 +11,6 @@ import (
 	"launchpad.net/cdplan/providers/resource"
 )
 
-// Event writes one line about how an apply goes on.
-func Event(w io.Writer, e apply.Event, s Style) error {
-	text := string(e.Kind)
-	switch {
-	case e.Text != "":
-		text = clean(e.Text)
-	case e.Result != nil:
-		text = outcomeText(*e.Result, s)
-	case e.Phase != "":
-		text = "phase " + clean(e.Phase)
-	}
-	if e.Service != "" {
-		text = clean(e.Service) + "  " + text
-	}
-	return lines(w, e.Time.UTC().Format("15:04:05Z")+" "+text)
-}
-
 func outcomeText(r apply.Result, s Style) string {
 	text := s.paint(outcomeColors[r.Outcome], string(r.Outcome))
 	if took := took(r); took != "-" {

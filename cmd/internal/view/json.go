@@ -80,6 +80,9 @@ func (s *Stream) Event(e apply.Event) error {
 	case e.Phase != "":
 		line.Message = "phase " + line.Phase
 	}
+	if e.Kind == apply.EventStart {
+		line.Log, line.Usual = e.Log, int(e.Usual/time.Second)
+	}
 	if e.Result != nil {
 		result := resultJSON(*e.Result)
 		line.Result, line.Message = &result, outcomeText(*e.Result, Style{})
@@ -88,6 +91,13 @@ func (s *Stream) Event(e apply.Event) error {
 		line.Message = e.Service + ": " + line.Message
 	}
 	return s.write(line)
+}
+
+// Beat writes that a service goes on as before.
+func (s *Stream) Beat(now time.Time, r Running) error {
+	elapsed := int(now.Sub(r.Start) / time.Second)
+	return s.write(jsonLine{Type: string(apply.EventProgress), Time: timestamp(now), Service: r.Service, Phase: clean(r.Phase), Elapsed: &elapsed,
+		Message: r.Service + ": " + beat(now, r)})
 }
 
 // Results writes how it ended.
@@ -127,6 +137,9 @@ type (
 		FormatVersion string       `json:"format_version,omitempty"`
 		Service       string       `json:"service,omitempty"`
 		Phase         string       `json:"phase,omitempty"`
+		Elapsed       *int         `json:"elapsed,omitempty"` // seconds
+		Log           string       `json:"log,omitempty"`
+		Usual         int          `json:"usual,omitempty"` // seconds
 		Plan          *jsonPlan    `json:"plan,omitempty"`
 		Result        *jsonResult  `json:"result,omitempty"`
 		Results       []jsonResult `json:"results,omitempty"`

@@ -86,9 +86,13 @@ func TestHostileText(t *testing.T) {
 	fallback := plan.Fallback{Addr: resource.Addr{Service: hostile, Label: hostile}, Location: hostile, Reason: hostile}
 	unreadable := []Unreadable{{Service: hostile, Err: errors.New(hostile)}, {Addr: resource.Addr{Service: hostile, Type: "x"}, Err: errors.New(hostile)},
 		{Addr: resource.Addr{Type: "x"}, Err: &resource.AttrError{Summary: hostile, Detail: hostile}}}
+	progress := NewProgress(p)
 	var out bytes.Buffer
 	for _, err := range []error{Plan(&out, p, Style{}), Plan(&out, broken, Style{}), Plan(&out, keyed, Style{}), Results(&out, []apply.Result{result}, Style{}),
-		Event(&out, apply.Event{Service: hostile, Text: hostile}, Style{}), List(&out, listed, Style{}),
+		progress.Event(&out, apply.Event{Service: hostile, Text: hostile}, Style{}),
+		progress.Event(&out, apply.Event{Service: hostile, Kind: apply.EventStart, Log: "/log/" + hostile}, Style{}),
+		progress.Beat(&out, time.Time{}, Running{Service: hostile, Phase: hostile}, Style{}),
+		lines(&out, progress.Live(time.Time{}, []Running{{Service: hostile, Text: hostile}}, "all", 0, 0)...), List(&out, listed, Style{}),
 		Diagnostics(&out, diags, nil, Style{}), Fallbacks(&out, []plan.Fallback{fallback}), Fallbacks(&out, []plan.Fallback{fallback, fallback}),
 		Doctor(&out, Checkup{Branches{map[string]int{hostile: 1}, []plan.Fallback{fallback}, unreadable}}, Style{})} {
 		if err != nil {
