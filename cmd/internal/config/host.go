@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -146,7 +147,19 @@ func (h *Host) read(path string, src []byte, o Options, sources *Sources) hcl.Di
 	for _, block := range content.Blocks {
 		diags = append(diags, h.readBlock(block, o.Drivers)...)
 	}
+	slices.SortStableFunc(diags, comparePlaces) // hcldec goes through attributes in any order
 	return diags
+}
+
+// comparePlaces orders diagnostics by where they are in a file.
+func comparePlaces(a, b *hcl.Diagnostic) int {
+	offset := func(d *hcl.Diagnostic) int {
+		if d.Subject == nil {
+			return 0
+		}
+		return d.Subject.Start.Byte
+	}
+	return cmp.Or(cmp.Compare(offset(a), offset(b)), cmp.Compare(a.Detail, b.Detail))
 }
 
 func (h *Host) readBlock(block *hcl.Block, drivers []providers.Driver) hcl.Diagnostics {
