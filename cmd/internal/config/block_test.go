@@ -59,6 +59,9 @@ func describeBlocks(t *testing.T, src []byte) string {
 			fmt.Fprintf(&b, "  at %s in %s for %s\n", w.cron, w.zone, w.open)
 		}
 	}
+	for _, n := range host.Notifiers {
+		fmt.Fprintf(&b, "notify %q of %q within %s by %T%+v\n", n.Name, n.Events, n.Timeout, n.Via, n.Via)
+	}
 	return b.String()
 }
 

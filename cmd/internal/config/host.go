@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/zclconf/go-cty/cty"
 
+	"launchpad.net/cdplan/cmd/internal/notify"
 	"launchpad.net/cdplan/plan"
 	"launchpad.net/cdplan/providers"
 	"launchpad.net/cdplan/providers/resource"
@@ -33,13 +34,16 @@ type Host struct {
 	State       string // directory for locks and logs; empty for the default
 	Parallelism int    // services deployed at a time
 
-	Backoff []time.Duration // the waits after a first failure, a second and so on; never empty
-	Freezes []plan.Freeze   // in the order of the file, each name once
+	Backoff   []time.Duration   // the waits after a first failure, a second and so on; never empty
+	Freezes   []plan.Freeze     // in the order of the file, each name once
+	Notifiers []notify.Notifier // in the order of the file, each name once
 
 	providers map[string]provider
 	freezes   map[string]hcl.Range // where each was written, by name
+	notifiers map[string]hcl.Range // likewise
 	backoff   *hcl.Range           // where it was written; nil for the default
 	globs     []writtenGlob        // those of the freezes
+	shown     []byte               // the text of the file, for showing lines of it
 }
 
 // hostBlocks are the kinds of blocks in cdplan.hcl.
@@ -47,6 +51,7 @@ var hostBlocks = []hcl.BlockHeaderSchema{
 	{Type: "provider", LabelNames: []string{"name"}},
 	{Type: "freeze", LabelNames: []string{"name"}},
 	{Type: "backoff"},
+	{Type: "notify", LabelNames: []string{"kind", "name"}},
 }
 
 // provider is a provider block.
@@ -129,7 +134,8 @@ func hostSource(o Options, root string) (string, []byte, hcl.Diagnostics) {
 // read fills the host in from the file.
 func (h *Host) read(path string, src []byte, o Options, sources *Sources) hcl.Diagnostics {
 	file, diags := hclparse.NewParser().ParseHCL(src, path)
-	sources.files[path] = &hcl.File{Body: file.Body, Bytes: maskPasswords(file.Bytes), Nav: file.Nav}
+	h.shown = maskPasswords(file.Bytes)
+	sources.files[path] = &hcl.File{Body: file.Body, Bytes: h.shown, Nav: file.Nav}
 	if diags.HasErrors() {
 		return diags
 	}
@@ -143,7 +149,7 @@ func (h *Host) read(path string, src []byte, o Options, sources *Sources) hcl.Di
 	if !more.HasErrors() {
 		diags = append(diags, h.set(values, content.Attributes, o)...)
 	}
-	h.providers, h.freezes = map[string]provider{}, map[string]hcl.Range{}
+	h.providers, h.freezes, h.notifiers = map[string]provider{}, map[string]hcl.Range{}, map[string]hcl.Range{}
 	for _, block := range content.Blocks {
 		diags = append(diags, h.readBlock(block, o.Drivers)...)
 	}
@@ -168,6 +174,8 @@ func (h *Host) readBlock(block *hcl.Block, drivers []providers.Driver) hcl.Diagn
 		return h.readFreeze(block)
 	case "backoff":
 		return h.readBackoff(block)
+	case "notify":
+		return h.readNotify(block)
 	}
 	return h.readProvider(block, drivers)
 }

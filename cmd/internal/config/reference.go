@@ -39,6 +39,9 @@ func HostReference(drivers []providers.Driver) []Entry {
 	entries := attributes("cdplan.hcl", hostSchema)
 	entries = append(entries, attributes(`freeze "NAME"`, freezeSchema)...)
 	entries = append(entries, attributes("backoff", backoffSchema)...)
+	for _, kind := range notifyKinds() {
+		entries = append(entries, attributes(`notify "`+kind.name+`" "NAME"`, kind.schema)...)
+	}
 	for _, driver := range drivers {
 		entries = append(entries, attributes(`provider "`+driver.Name+`"`, driver.Config)...)
 	}
