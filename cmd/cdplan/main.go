@@ -78,6 +78,7 @@ func environment() *cli.Env {
 		Getenv:         os.Getenv,
 		Now:            time.Now,
 		UID:            os.Getuid(),
+		Host:           hostName(),
 		Owner:          state.Owner{PID: os.Getpid(), User: userName(), Command: strings.Join(os.Args, " ")},
 		Version:        version(),
 		GoVersion:      runtime.Version(),
@@ -93,6 +94,11 @@ func stderrSize() (width, height int) {
 func ticks(every time.Duration) (<-chan time.Time, func()) {
 	ticker := time.NewTicker(every)
 	return ticker.C, ticker.Stop
+}
+
+func hostName() string {
+	name, _ := os.Hostname() // a host without a name is one
+	return name
 }
 
 func userName() string {

@@ -36,7 +36,7 @@ var may = map[string][]string{
 	"cmd/internal/notify":     {},
 	"cmd/internal/config":     {"cmd/internal/notify", "plan", "plan/graph", "providers", "providers/resource"},
 	"cmd/internal/view":       {"plan", "plan/apply", "state", "providers/resource"},
-	"cmd/internal/cli": {"cmd/internal/config", "cmd/internal/view", "plan", "plan/apply", "plan/graph", "plan/schedule", "state", "providers",
+	"cmd/internal/cli": {"cmd/internal/config", "cmd/internal/notify", "cmd/internal/view", "plan", "plan/apply", "plan/graph", "plan/schedule", "state", "providers",
 		"providers/resource"},
 	"cmd/cdplan":             {"cmd/internal/cli", "providers", "providers/bzr", "providers/mojo", "providers/nova", "state"},
 	"examples/quickstart":    {},

@@ -34,6 +34,7 @@ type Env struct {
 	Getenv    func(string) string
 	Now       func() time.Time
 	UID       int
+	Host      string      // the name of this host
 	Owner     state.Owner // this process, as others see it when it holds a lock
 	Version   string
 	GoVersion string

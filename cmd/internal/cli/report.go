@@ -3,10 +3,11 @@ package cli
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"slices"
-	"sync"
 
+	"launchpad.net/cdplan/cmd/internal/notify"
 	"launchpad.net/cdplan/cmd/internal/view"
 	"launchpad.net/cdplan/plan"
 	"launchpad.net/cdplan/plan/apply"
@@ -16,22 +17,24 @@ import (
 // reporter finds out whose standing has changed, and tells so: once for each change, however many runs come.
 type reporter struct {
 	*run
-	ctx    context.Context
-	before map[string]state.Standing
-	mu     sync.Mutex
-	told   []view.Change
-	errs   []error
+	before  map[string]state.Standing
+	courier *courier
+	told    []view.Change
+	errs    []error
 }
 
-// newReporter tells what a former run could not.
-func newReporter(ctx context.Context, r *run) (*reporter, error) {
-	before, err := r.journal.Standings(ctx)
-	return &reporter{run: r, ctx: context.WithoutCancel(ctx), before: before}, err
+func newReporter(r *run) (*reporter, error) {
+	before, err := r.journal.Standings(r.force)
+	if err != nil {
+		return nil, err
+	}
+	return &reporter{run: r, before: before, courier: newCourier(r.force, r.env, r.journal, r.fleet.Host.Notifiers)}, nil
 }
 
 // tell reports on the services of the plan.
 func (r *reporter) tell(p *plan.Plan, results []apply.Result) {
-	past, err := r.journal.Past(r.ctx, r.env.Now())
+	ctx := context.WithoutCancel(r.force) // what is known by now is noted, come what may
+	past, err := r.journal.Past(ctx, r.env.Now())
 	if err != nil {
 		r.errs = append(r.errs, err)
 		return
@@ -51,7 +54,42 @@ func (r *reporter) tell(p *plan.Plan, results []apply.Result) {
 		return
 	}
 	r.told = append(r.told, changes...)
-	r.errs = append(r.errs, r.journal.Report(r.ctx, now, nil, nil))
+	var notices []state.Notice
+	for _, c := range changes {
+		notice, wanted, err := r.courier.notice(r.event(p, c))
+		if wanted {
+			notices = append(notices, notice)
+		}
+		r.errs = append(r.errs, err)
+	}
+	r.errs = append(r.errs, r.journal.Report(ctx, now, nil, notices))
+	r.courier.look()
+}
+
+// event makes of a change what notifiers are told.
+func (r *reporter) event(p *plan.Plan, c view.Change) notify.Event {
+	e := notify.Event{ID: rand.Text(), Time: c.Time, Host: r.env.Host, Kind: c.Kind, Services: c.Services, Text: c.Text()}
+	if c.Result == nil {
+		return e
+	}
+	e.Log, e.Tail = c.Result.Log, c.Tail()
+	for _, d := range p.Decisions {
+		if d.Service == c.Result.Service {
+			e.Fingerprint = d.Fingerprint
+		}
+	}
+	return e
+}
+
+// forget drops the services that are gone.
+func (r *reporter) forget(seen []string) error {
+	var gone []string
+	for service := range r.before {
+		if service != "" && !slices.Contains(seen, service) {
+			gone = append(gone, service)
+		}
+	}
+	return r.journal.Report(r.force, nil, gone, nil)
 }
 
 // addChange adds what happened to one service to what happened to others for the same reason.
@@ -104,4 +142,5 @@ func (r *reporter) news(p *plan.Plan) []trouble {
 	return found
 }
 
-func (r *reporter) close() error { return nil }
+// close waits for the notifiers.
+func (r *reporter) close() error { return r.courier.close() }

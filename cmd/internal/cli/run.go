@@ -52,7 +52,7 @@ func (r *run) remember(ctx context.Context) error {
 	} else if gone != nil {
 		r.env.say("Warning: %s\n\n", goneText(r.past, gone))
 	}
-	r.report, err = newReporter(ctx, r)
+	r.report, err = newReporter(r)
 	return err
 }
 
@@ -122,7 +122,7 @@ func (r *run) finish(p *plan.Plan, results []apply.Result, toTheEnd bool) error 
 		for _, service := range r.fleet.Services {
 			seen = append(seen, service.Name)
 		}
-		errs = append(errs, r.journal.See(r.force, seen), r.dir.Beat(state.Heartbeat{Time: r.env.Now().UTC(), Services: len(seen), Verdicts: tally(p)}))
+		errs = append(errs, r.report.forget(seen), r.journal.See(r.force, seen), r.dir.Beat(state.Heartbeat{Time: r.env.Now().UTC(), Services: len(seen), Verdicts: tally(p)}))
 	}
 	if r.metricsFile != "" {
 		errs = append(errs, r.writeMetrics())

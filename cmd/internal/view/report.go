@@ -31,6 +31,17 @@ func (c Change) Text() string {
 	return clean(text)
 }
 
+// Tail returns the end of the log of what brought the change, secrets masked; nil if there is none.
+func (c Change) Tail() []string {
+	if c.Result == nil {
+		return nil
+	}
+	if f := failureOf(*c.Result); f != nil {
+		return f.Tail
+	}
+	return nil
+}
+
 // changeCut is how long a line about a change may be; the whole of it is in the status and, where it follows from a result, above.
 const changeCut = 120
 

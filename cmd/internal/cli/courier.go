@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"launchpad.net/cdplan/cmd/internal/notify"
+	"launchpad.net/cdplan/state"
+)
+
+// giveUp is how long it is tried to tell a notifier of what happened.
+const giveUp = 24 * time.Hour
+
+// courier delivers in the background what the journal has for notifiers. What one does not take it leaves for the next run.
+type courier struct {
+	env       *Env
+	journal   *state.Journal
+	notifiers []notify.Notifier
+	wake      chan struct{} // that there may be something new; closed when there will be nothing more
+	done      chan error
+	tried     map[int64]bool
+}
+
+// newCourier starts with what former runs have left.
+func newCourier(ctx context.Context, env *Env, journal *state.Journal, notifiers []notify.Notifier) *courier {
+	c := &courier{env: env, journal: journal, notifiers: notifiers, wake: make(chan struct{}, 1), done: make(chan error, 1), tried: map[int64]bool{}}
+	go func() {
+		err := c.deliver(ctx, true)
+		for range c.wake {
+			err = errors.Join(err, c.deliver(ctx, false))
+		}
+		c.done <- err
+	}()
+	return c
+}
+
+// notice makes what is kept in the journal until all notifiers that want it have taken it; false if none wants it.
+func (c *courier) notice(e notify.Event) (state.Notice, bool, error) {
+	n := state.Notice{Begin: e.Time}
+	for _, notifier := range c.notifiers {
+		if notifier.Wants(e.Kind) {
+			n.Pending = append(n.Pending, notifier.Name)
+		}
+	}
+	var err error
+	n.Event, err = json.Marshal(e)
+	return n, len(n.Pending) > 0, err
+}
+
+// look says that there may be something new.
+func (c *courier) look() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// close waits until all is delivered that can be.
+func (c *courier) close() error {
+	close(c.wake)
+	return <-c.done
+}
+
+// deliver tries, once in a run, what has yet to be delivered. Of what failed in a former run already it says nothing more.
+func (c *courier) deliver(ctx context.Context, former bool) error {
+	notices, err := c.journal.Notices(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range notices {
+		if c.tried[n.ID] {
+			continue
+		}
+		c.tried[n.ID] = true
+		failed, err := c.send(ctx, n)
+		if err != nil {
+			return err
+		}
+		if !former && len(failed) > 0 {
+			c.env.say("Warning: %s; the next runs try again\n", strings.Join(texts(failed), "; "))
+		}
+		rest := slices.Sorted(maps.Keys(failed))
+		if c.env.Now().Sub(n.Begin) > giveUp {
+			rest = nil
+		}
+		if err := c.journal.Deliver(context.WithoutCancel(ctx), n.ID, rest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send tells those notifiers that have yet to be told and are still there, all at once.
+func (c *courier) send(ctx context.Context, n state.Notice) (map[string]error, error) {
+	var e notify.Event
+	if err := json.Unmarshal(n.Event, &e); err != nil {
+		return nil, err
+	}
+	pending := slices.DeleteFunc(slices.Clone(c.notifiers), func(notifier notify.Notifier) bool { return !slices.Contains(n.Pending, notifier.Name) })
+	return notify.Deliver(ctx, pending, e), nil
+}
+
+func texts(failed map[string]error) []string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(failed)) {
+		list = append(list, failed[name].Error())
+	}
+	return list
+}
