@@ -62,22 +62,34 @@ func TestHeld(t *testing.T) {
 		{"freeze", func(in *Input, _ *state.ServicePast) { in.Freezes = []Freeze{freeze} },
 			"api frozen until 2027-03-03 18:00 UTC by release team: quarter: books close" + web},
 		{"freeze that is over", func(in *Input, _ *state.ServicePast) { in.Freezes, in.Now = []Freeze{freeze}, until }, "api redeploy" + web},
-		{"freeze of all", func(in *Input, _ *state.ServicePast) { in.Freezes = []Freeze{{Name: "n", Owner: "o", Reason: "r", Window: window(until)}} },
+		{"freeze of all", func(in *Input, _ *state.ServicePast) {
+			in.Freezes = []Freeze{{Name: "n", Owner: "o", Reason: "r", Window: window(until)}}
+		},
 			"api frozen until 2027-03-03 18:00 UTC by o: n: r\nweb frozen until 2027-03-03 18:00 UTC by o: n: r"},
 		{"broken freeze", func(in *Input, _ *state.ServicePast) { in.Freezes, in.BreakFreeze = []Freeze{freeze}, true }, "api redeploy" + web},
 		{"a hold outlasts a broken freeze", func(in *Input, p *state.ServicePast) { p.Hold, in.BreakFreeze = hold, true },
 			"api held until 2027-03-03 18:00 UTC by ann: the database moves" + web},
 		{"a person does not lift it", func(in *Input, p *state.ServicePast) { p.Hold, in.Approved = hold, true },
 			"api held until 2027-03-03 18:00 UTC by ann: the database moves" + web},
-		{"failed once", func(_ *Input, p *state.ServicePast) { p.Failed = map[string]state.Failures{hash("a2"): failedAt(1, time.Minute)} },
+		{"failed once", func(_ *Input, p *state.ServicePast) {
+			p.Failed = map[string]state.Failures{hash("a2"): failedAt(1, time.Minute)}
+		},
 			"api waiting next try 2027-03-02 12:04 UTC: failed once in verify: it broke" + web},
-		{"failed twice", func(_ *Input, p *state.ServicePast) { p.Failed = map[string]state.Failures{hash("a2"): failedAt(2, time.Minute)} },
+		{"failed twice", func(_ *Input, p *state.ServicePast) {
+			p.Failed = map[string]state.Failures{hash("a2"): failedAt(2, time.Minute)}
+		},
 			"api waiting next try 2027-03-02 12:14 UTC: failed twice in verify: it broke" + web},
-		{"failed five times", func(_ *Input, p *state.ServicePast) { p.Failed = map[string]state.Failures{hash("a2"): failedAt(5, 1000*time.Hour)} },
+		{"failed five times", func(_ *Input, p *state.ServicePast) {
+			p.Failed = map[string]state.Failures{hash("a2"): failedAt(5, 1000*time.Hour)}
+		},
 			`api parked failed 5 times in verify: it broke; a new revision or "cdplan retry api" frees it` + web},
-		{"other revisions failed", func(_ *Input, p *state.ServicePast) { p.Failed = map[string]state.Failures{hash("a3"): failedAt(5, time.Minute)} },
+		{"other revisions failed", func(_ *Input, p *state.ServicePast) {
+			p.Failed = map[string]state.Failures{hash("a3"): failedAt(5, time.Minute)}
+		},
 			"api redeploy" + web},
-		{"waited", func(_ *Input, p *state.ServicePast) { p.Failed = map[string]state.Failures{hash("a2"): failedAt(1, 5*time.Minute)} }, "api redeploy" + web},
+		{"waited", func(_ *Input, p *state.ServicePast) {
+			p.Failed = map[string]state.Failures{hash("a2"): failedAt(1, 5*time.Minute)}
+		}, "api redeploy" + web},
 		{"on the minute", func(_ *Input, p *state.ServicePast) {
 			p.Failed = map[string]state.Failures{hash("a2"): failedAt(1, 5*time.Minute-3*time.Second)}
 		}, "api redeploy" + web},
