@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,10 +45,16 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
 		Setup:               func(env *testscript.Env) error { return setup(env, bin, empty) },
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"branch": branch, "commit": commit, "service": service, "config": config, "await": await, "nova": cloud, "code": code, "plain": plain,
-		},
+		Cmds:                verbs(),
 	})
+}
+
+func verbs() map[string]func(*testscript.TestScript, bool, []string) {
+	all := map[string]func(*testscript.TestScript, bool, []string){
+		"branch": branch, "commit": commit, "service": service, "config": config, "await": await, "nova": cloud, "code": code, "plain": plain,
+	}
+	maps.Copy(all, terminalVerbs)
+	return all
 }
 
 // cloudKey is where a story keeps its nova, emptyKey where an empty branch is.
@@ -68,6 +75,7 @@ func setup(env *testscript.Env, bin, empty string) error {
 		}
 	})
 	env.Values[cloudKey{}] = cloud
+	setupTerminal(env)
 	work := env.WorkDir
 	for _, dir := range []string{"LOCAL", "branches", ".home"} {
 		if err := os.MkdirAll(filepath.Join(work, dir), 0o700); err != nil {

@@ -19,7 +19,7 @@ import (
 type output interface {
 	// event tells what has come to pass, and what runs after it.
 	event(e apply.Event, running []view.Running)
-	// tick tells what runs, every second or so, and of which services it is time to say so.
+	// tick tells what runs, again and again, and of which services it is time to say so.
 	tick(now time.Time, running, due []view.Running)
 	// results ends the output, and returns the first error that there was. Where nothing was done and nobody watches, it tells nothing of a
 	// result that is routine.

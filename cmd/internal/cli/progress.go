@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	tickEvery = time.Second // how often what is drawn on a terminal is drawn anew
-	beatEvery = time.Minute // how often it is told that a service goes on, where nothing is drawn
+	tickEvery = time.Second / 2 // how often what is drawn on a terminal is drawn anew
+	beatEvery = time.Minute     // how often it is told that a service goes on, where nothing is drawn
 )
 
 // running is a service that is being deployed, and when to tell next that it is.
