@@ -1,7 +1,8 @@
 // Package bzr reads branches of Bazaar, and of Breezy after it: their tips, the revisions that pins name, and the log between two
-// revisions. It never writes. What lies on the local disk is read as files, a few microseconds a branch. Tips on other hosts cost a request
-// each, over connections that are shared: of the smart protocol (bzr://, bzr+ssh://) or of HTTP. What files do not tell of a local branch is
-// asked of one or two brz that serve this host to us. The little that is left is asked of brz, one process a branch, and a reading says why.
+// revisions. It writes nothing but the commit that undoes others, if it is asked to. What lies on the local disk is read as files, a few
+// microseconds a branch. Tips on other hosts cost a request each, over connections that are shared: of the smart protocol (bzr://, bzr+ssh://) or
+// of HTTP. What files do not tell of a local branch is asked of one or two brz that serve this host to us. The little that is left is asked of brz,
+// one process a branch, and a reading says why.
 package bzr
 
 import (
