@@ -37,7 +37,7 @@ func lookPath(t *testing.T, program string) string {
 			return path
 		}
 	}
-	t.Fatalf("these tests need %s: run test/needs.sh", program)
+	t.Fatalf("the tests of locks need %s: run test/needs.sh; what they mount they mount as root, or by sudo without a password", program)
 	return ""
 }
 
@@ -125,6 +125,7 @@ func serveSFTP(t *testing.T, from, to string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var ended chan struct{} // of sshfs, the last
 	for i, args := range [][]string{{sftp}, {lookPath(t, "sshfs"), ":" + from, to, "-f", "-o", "passive"}} {
 		end := os.NewFile(uintptr(ends[i]), "socket")
 		cmd := exec.Command(args[0], args[1:]...)
@@ -132,16 +133,27 @@ func serveSFTP(t *testing.T, from, to string) {
 		if err := errors.Join(cmd.Start(), end.Close()); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = errors.Join(cmd.Process.Kill(), cmd.Wait()) }) // it was killed
+		over := make(chan struct{})
+		go func() {
+			_ = cmd.Wait() // it was killed
+			close(over)
+		}()
+		t.Cleanup(func() {
+			_ = cmd.Process.Kill()
+			<-over
+		})
+		ended = over
+	}
+	mounted := func() bool {
+		var fs syscall.Statfs_t
+		return syscall.Statfs(to, &fs) == nil && fs.Type == 0x65735546 // FUSE
+	}
+	for !mounted() {
+		select {
+		case <-ended:
+			t.Fatal("sshfs has mounted nothing; it needs /dev/fuse and the right to mount")
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 	t.Cleanup(func() { mustRun(t, "cannot clean up", exec.Command("fusermount3", "-uz", to)) })
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		var fs syscall.Statfs_t
-		if err := syscall.Statfs(to, &fs); err == nil && fs.Type == 0x65735546 { // FUSE
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("sshfs has mounted nothing; it needs /dev/fuse")
-		}
-	}
 }
