@@ -173,7 +173,8 @@ func newRoot(env *Env, force context.Context) *cobra.Command {
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newPlan(c), newApply(c, force), newList(c), newHistory(c), newStatus(c), newHold(c), newUnhold(c), newRetry(c), newDoctor(c), newValidate(c), newVersion(c), newEnvironmentHelp(), newExitHelp())
+	root.AddCommand(newPlan(c), newApply(c, force), newList(c), newHistory(c), newStatus(c), newHold(c), newUnhold(c), newRetry(c), newUndo(c), newDoctor(c),
+		newValidate(c), newVersion(c), newEnvironmentHelp(), newExitHelp())
 	return root
 }
 

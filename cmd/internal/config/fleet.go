@@ -83,7 +83,7 @@ func (f *Fleet) Service(name string) (plan.Service, error) {
 		}
 		names = append(names, service.Name)
 	}
-	return plan.Service{}, fmt.Errorf("there is no service %q below %s.%s", name, f.Host.Root, didYouMean(name, names))
+	return plan.Service{}, fmt.Errorf("there is no service %q.%s", name, didYouMean(name, names))
 }
 
 func schemas(drivers []providers.Driver) map[string]resource.Schema {
