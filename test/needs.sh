@@ -4,12 +4,14 @@
 set -eu
 
 missing=
-for program in ${*:-brz openssl python3 ssh sshd mount mkfs.ext4 mkfs.xfs sshfs}; do
+for program in ${*:-brz openssl python3 ssh sshd mount mkfs.ext4 mkfs.xfs sshfs crontab logrotate systemd-analyze}; do
 	case $program in
 	ssh) package=openssh-client ;;
 	sshd) package=openssh-server ;; # the tests log in to this host, over loopback
 	mkfs.ext4) package=e2fsprogs ;; # the tests of locks mount file systems of several kinds
 	mkfs.xfs) package=xfsprogs ;;
+	crontab) package=cron ;; # the examples are tried with the programs that they are for
+	systemd-analyze) package=systemd ;;
 	*) package=$program ;;
 	esac
 	PATH=$PATH:/usr/sbin command -v "$program" >/dev/null 2>&1 || missing="$missing $package"
