@@ -108,6 +108,10 @@ func TestHeld(t *testing.T) {
 		{"breaker, time to try", func(in *Input, _ *state.ServicePast) {
 			in.Past.Breaker = &state.Breaker{Last: noon.Add(-time.Hour), Failures: 1, Error: "no network"}
 		}, "api redeploy\nweb waiting deploys fail on this host: no network; api is tried first"},
+		{"breaker, and one that is not selected", func(in *Input, _ *state.ServicePast) {
+			in.Selected = func(service string) bool { return service != "api" }
+			in.Past.Breaker = &state.Breaker{Last: noon.Add(-time.Hour), Failures: 1, Error: "no network"}
+		}, "web redeploy"},
 		{"breaker, and a person", func(in *Input, _ *state.ServicePast) {
 			in.Approved, in.Past.Breaker = true, &state.Breaker{Last: noon, Failures: 1, Error: "no network"}
 		}, "api redeploy" + web},

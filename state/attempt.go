@@ -23,6 +23,7 @@ type Attempt struct {
 	Moves       []Move                       // by label
 	Begin, End  time.Time                    // UTC; End is zero as long as the end is not known
 	Phase       string                       // the last that mojo told of
+	Phases      []Phase                      // all of them; read by History alone
 	Deployed    bool                         // all was done but for the record of it
 	Result      string                       // deployed, recorded, failed or interrupted; empty as long as it is not known
 	Blame       Blame                        // of a failure
@@ -31,6 +32,12 @@ type Attempt struct {
 	Owner       Owner  // the process, without service and start
 	Reason      string // why a freeze was broken for it; empty if none was
 	Forgiven    string // when and by whom its failure was forgiven; empty if it was not
+}
+
+// Phase is a part of a deploy that mojo told of.
+type Phase struct {
+	Begin time.Time // UTC
+	Name  string
 }
 
 // Move is a branch with the revisions that were deployed before and are wanted.
@@ -114,7 +121,7 @@ func (j *Journal) Pardon(ctx context.Context, ids []int64) error {
 	if err != nil {
 		return err
 	}
-	return j.exec(ctx, "UPDATE attempts SET blame = ? WHERE id IN (SELECT value FROM json_each(?)) AND blame <> ''", BlameHost, string(list))
+	return j.exec(ctx, "UPDATE attempts SET blame = ? WHERE id IN (SELECT value FROM json_each(?))", BlameHost, string(list))
 }
 
 const attemptColumns = `id, service, run, action, hash, fingerprint, revisions, moves, begin, end, phase, deployed, result, blame, error, log, pid, user, command,
@@ -125,7 +132,34 @@ func (j *Journal) History(ctx context.Context, service string, limit int) ([]Att
 	if limit == 0 {
 		limit = -1
 	}
-	return j.attempts(ctx, "(? = '' OR service = ?) ORDER BY id DESC LIMIT ?", service, service, limit)
+	attempts, err := j.attempts(ctx, "(? = '' OR service = ?) ORDER BY id DESC LIMIT ?", service, service, limit)
+	if err != nil || len(attempts) == 0 {
+		return attempts, err
+	}
+	phases, err := j.phases(ctx, attempts[len(attempts)-1].ID)
+	for i, a := range attempts {
+		attempts[i].Phases = phases[a.ID]
+	}
+	return attempts, err
+}
+
+// phases returns the phases of the attempts from that ID on.
+func (j *Journal) phases(ctx context.Context, from int64) (found map[int64][]Phase, err error) {
+	rows, err := j.db.QueryContext(ctx, "SELECT attempt, begin, name FROM phases WHERE attempt >= ? ORDER BY rowid", from)
+	if err != nil {
+		return nil, j.fault(err)
+	}
+	defer func() { err = j.fault(errors.Join(err, rows.Close())) }()
+	found = map[int64][]Phase{}
+	for rows.Next() {
+		var id int64
+		var begin, name string
+		if err := rows.Scan(&id, &begin, &name); err != nil {
+			return nil, err
+		}
+		found[id] = append(found[id], Phase{parseTime(begin), name})
+	}
+	return found, rows.Err()
 }
 
 // Unfinished returns the attempts whose end is not known: they go on, or their cdplan died.

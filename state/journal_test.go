@@ -93,6 +93,7 @@ func TestAttempts(t *testing.T) {
 	must(t, j.Phase(t.Context(), id, noon.Add(time.Second), "deploy"))
 	must(t, j.Deployed(t.Context(), id))
 	a.End, a.Result, a.Phase, a.Deployed = noon.Add(time.Minute), "deployed", state.PhaseRecord, true
+	a.Phases = []state.Phase{{Begin: noon, Name: "collect"}, {Begin: noon.Add(time.Second), Name: "deploy"}}
 	must(t, j.Finish(t.Context(), a))
 	other := end(t, j, attempt("web", "w-1", 1), "failed", state.BlameHost)
 	for service, want := range map[string][]state.Attempt{"": {other, a}, "api": {a}, "none": nil} {
@@ -110,6 +111,23 @@ func TestAttempts(t *testing.T) {
 	totals, err := reader.Totals(t.Context())
 	if diff := cmp.Diff(map[string]int{"deployed": 1, "failed": 1}, totals); err != nil || diff != "" {
 		t.Errorf("totals: %v (-want +got):\n%s", err, diff)
+	}
+}
+
+// Several runs may be the first.
+func TestOpenAtOnce(t *testing.T) {
+	dir := state.Dir(t.TempDir())
+	errs := make(chan error)
+	for range 16 {
+		go func() {
+			j, err := dir.OpenJournal(context.Background())
+			errs <- errors.Join(err, j.Close())
+		}()
+	}
+	for range 16 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -325,7 +343,9 @@ func TestUnusableJournals(t *testing.T) {
 	}{
 		{"gone", func(t *testing.T, _, file string) { must(t, os.Remove(file)) }, "it is gone, and with it holds, back-off and history. To begin a new one: touch ",
 			"it is gone"},
-		{"garbage", func(t *testing.T, _, file string) { must(t, os.WriteFile(file, []byte(strings.Repeat("garbage", 1000)), 0o600)) },
+		{"garbage", func(t *testing.T, _, file string) {
+			must(t, os.WriteFile(file, []byte(strings.Repeat("garbage", 1000)), 0o600))
+		},
 			"it is damaged. What is deployed is written on the servers", "To begin a new one: mv "},
 		{"truncated", func(t *testing.T, _, file string) { must(t, os.Truncate(file, 4096+100)) }, "it is damaged", "it is damaged"},
 		{"empty", func(t *testing.T, _, file string) { must(t, os.Truncate(file, 0)) }, "", ""},

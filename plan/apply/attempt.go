@@ -34,8 +34,8 @@ func (a *attempt) run(ctx context.Context, result *Result) {
 	err := a.steps(ctx)
 	a.note.End = a.now()
 	result.Start, result.End, result.Log, result.Phase, result.Attempt = a.note.Begin, a.note.End, a.note.Log, a.note.Phase, a.note.ID
-	result.Outcome, result.Blame, result.Err = a.judge(ctx, err)
-	a.note.Result, a.note.Blame = string(result.Outcome), result.Blame
+	result.Outcome, a.note.Blame, result.Err = a.judge(ctx, err)
+	a.note.Result = string(result.Outcome)
 	if result.Err != nil {
 		a.note.Error = result.Err.Error()
 	}

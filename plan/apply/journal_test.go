@@ -50,17 +50,19 @@ func failure(tail ...string) error {
 
 func TestJournal(t *testing.T) {
 	f := newFleet(t)
-	for _, name := range []string{"bad", "good", "host", "juju"} {
+	for _, name := range []string{"bad", "good", "host", "juju", "maas"} {
 		f.add(name)
 	}
 	f.carry("juju", rev(2), resource.Revision{})
+	f.carry("maas", rev(2), resource.Revision{})
+	f.world.FailApply(recordAddr("maas"), errors.New("no disk"))
 	f.world.FailApply(runAddr("bad"), failure())
 	f.world.FailApply(recordAddr("host"), errors.New("no network"))
 	o := f.options()
 	o.Parallelism, o.Reason = 1, "it is urgent"
 	f.run(t.Context(), f.plan(), o)
 	check(t, "history", "bad redeploy failed revision mojo ended with exit code 1\ngood redeploy deployed\n"+
-		"host redeploy failed host deployed but not recorded: no network (deployed)\njuju record recorded", f.history())
+		"host redeploy failed host deployed but not recorded: no network (deployed)\njuju record recorded\nmaas record failed host no disk", f.history())
 	attempts, err := f.journal.History(t.Context(), "good", 1)
 	if err != nil || len(attempts) != 1 {
 		t.Fatalf("%v, %v", attempts, err)
@@ -142,6 +144,9 @@ func TestBarred(t *testing.T) {
 		f.add("api", "db")
 		f.add("web", "api")
 		o := f.options()
+		if err := f.journal.Hold(t.Context(), state.Hold{Service: "another", Until: end}); err != nil {
+			t.Fatal(err)
+		}
 		o.Rules.Freezes = []plan.Freeze{{Name: "quarter", Owner: "carol", Reason: "why", Services: []string{"api"}, Window: window}}
 		gate := f.world.Block(runAddr("db"))
 		go func() {
@@ -317,6 +322,19 @@ func TestConfirm(t *testing.T) {
 		if last := f.past().Services["api"].Last; last.ID != id || last.Result != test.want {
 			t.Errorf("%+v: got %s", test, last.Result)
 		}
+	}
+
+	// As long as a server lacks it, nothing is confirmed.
+	f.carry("api", rev(2), rev(1))
+	id, err := f.journal.Start(t.Context(), a)
+	if err = errors.Join(err, f.journal.Deployed(t.Context(), id), Settle(t.Context(), f.options())); err != nil {
+		t.Fatal(err)
+	}
+	in, o := f.input(), f.options()
+	in.Past = f.past()
+	o.Past = in.Past
+	if err := Confirm(t.Context(), o, plan.Compute(in)); err != nil || f.past().Services["api"].Last.Result != "interrupted" {
+		t.Errorf("%v, %+v", err, f.past().Services["api"].Last)
 	}
 }
 

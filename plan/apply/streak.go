@@ -38,7 +38,6 @@ func (d *driver) judge(ctx context.Context, result *Result) error {
 	if len(s.attempts) < tripAt && !again {
 		return nil
 	}
-	result.Blame = state.BlameHost
 	first := !s.tripped
 	s.tripped = true
 	err := d.Journal.Pardon(ctx, s.attempts)
@@ -72,5 +71,6 @@ func manner(r Result) string {
 	if errors.As(r.Err, &failure) && len(failure.Tail) > 0 {
 		text += ": " + strings.TrimSpace(failure.Tail[len(failure.Tail)-1])
 	}
-	return varying.ReplaceAllString(strings.ReplaceAll(text, r.Service, "SERVICE"), "N")
+	name := regexp.MustCompile(`\b` + regexp.QuoteMeta(r.Service) + `\b`)
+	return varying.ReplaceAllString(name.ReplaceAllString(text, "SERVICE"), "N")
 }

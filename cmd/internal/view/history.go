@@ -80,25 +80,30 @@ type (
 		Attempts      []jsonAttempt `json:"attempts"`
 	}
 	jsonAttempt struct {
-		Service     string     `json:"service"`
-		Run         string     `json:"run"`
-		Action      string     `json:"action"`
-		Changes     []jsonMove `json:"changes"`
-		Hash        string     `json:"hash"`
-		Fingerprint string     `json:"fingerprint"`
-		Start       string     `json:"start"`
-		End         string     `json:"end"`     // empty as long as it is not known
-		Seconds     float64    `json:"seconds"` // 0 as long as the end is not known
-		Result      string     `json:"result"`  // empty as long as it is not known
-		Phase       string     `json:"phase"`
-		Blame       string     `json:"blame"`
-		Error       string     `json:"error"`
-		Forgiven    bool       `json:"forgiven"`
-		Reason      string     `json:"reason"`
-		Log         string     `json:"log"`
-		PID         int        `json:"pid"`
-		User        string     `json:"user"`
-		Command     string     `json:"command"`
+		Service     string      `json:"service"`
+		Run         string      `json:"run"`
+		Action      string      `json:"action"`
+		Changes     []jsonMove  `json:"changes"`
+		Hash        string      `json:"hash"`
+		Fingerprint string      `json:"fingerprint"`
+		Start       string      `json:"start"`
+		End         string      `json:"end"`     // empty as long as it is not known
+		Seconds     float64     `json:"seconds"` // 0 as long as the end is not known
+		Result      string      `json:"result"`  // empty as long as it is not known
+		Phase       string      `json:"phase"`   // the last
+		Phases      []jsonPhase `json:"phases"`
+		Blame       string      `json:"blame"`
+		Error       string      `json:"error"`
+		Forgiven    bool        `json:"forgiven"`
+		Reason      string      `json:"reason"`
+		Log         string      `json:"log"`
+		PID         int         `json:"pid"`
+		User        string      `json:"user"`
+		Command     string      `json:"command"`
+	}
+	jsonPhase struct {
+		Phase string `json:"phase"`
+		Start string `json:"start"`
 	}
 	jsonMove struct {
 		Label string        `json:"label"`
@@ -109,10 +114,13 @@ type (
 
 func attemptJSON(a state.Attempt) jsonAttempt {
 	attempt := jsonAttempt{Service: a.Service, Run: a.Run, Action: a.Action, Changes: []jsonMove{}, Hash: a.Hash, Fingerprint: a.Fingerprint,
-		Start: timestamp(a.Begin), End: timestamp(a.End), Result: a.Result, Phase: clean(a.Phase), Blame: string(a.Blame), Error: clean(a.Error),
+		Start: timestamp(a.Begin), End: timestamp(a.End), Result: a.Result, Phase: clean(a.Phase), Phases: []jsonPhase{}, Blame: string(a.Blame), Error: clean(a.Error),
 		Forgiven: a.Forgiven != "", Reason: clean(a.Reason), Log: a.Log, PID: a.Owner.PID, User: clean(a.Owner.User), Command: clean(a.Owner.Command)}
 	if !a.End.IsZero() {
 		attempt.Seconds = a.End.Sub(a.Begin).Seconds()
+	}
+	for _, phase := range a.Phases {
+		attempt.Phases = append(attempt.Phases, jsonPhase{clean(phase.Name), timestamp(phase.Begin)})
 	}
 	for _, m := range a.Moves {
 		attempt.Changes = append(attempt.Changes, jsonMove{m.Label, revisionJSON(m.From), revisionJSON(m.To)})
