@@ -203,6 +203,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`\b(skipped|refused|not-started)( +)- +`), "$1$2-  "},
 	{regexp.MustCompile(`\btook +note\b`), "took  note"},
 	{regexp.MustCompile(`127\.0\.0\.1:[0-9]+`), "ADDRESS"},
+	{regexp.MustCompile(`\buntil TIME by [a-z_][a-z0-9_-]*:`), "until TIME by USER:"},
 	{regexp.MustCompile(`pid [0-9]+ of [^ ,]+`), "pid PID of USER"},
 }
 

@@ -87,6 +87,18 @@ func TestRecordLater(t *testing.T) {
 	check(t, "steps", "api.run api.record api.record", f.applied())
 }
 
+// A run whose plan is older than that knows no better, and does no more.
+func TestRecordLaterByOldPlan(t *testing.T) {
+	f := newFleet(t)
+	f.add("api")
+	old := f.plan()
+	f.world.FailApply(recordAddr("api"), errors.New("no network"))
+	f.run(t.Context(), old, f.options())
+	f.world.FailApply(recordAddr("api"), nil)
+	check(t, "results", "api recorded", f.run(t.Context(), old, f.options()))
+	check(t, "steps", "api.run api.record api.record", f.applied())
+}
+
 // Nothing is begun that cannot be noted; what is begun goes to its end.
 func TestJournalFails(t *testing.T) {
 	f := newFleet(t)
@@ -173,9 +185,9 @@ func (s *shutter) Until(time.Time) (time.Time, bool) { return s.end, s.open.Load
 // Three services that fail the same way, one after another, are the host's fault, and nothing more is tried.
 func TestBreakerOpens(t *testing.T) {
 	f := newFleet(t)
-	for _, name := range []string{"a1", "a2", "b", "c", "d"} {
+	for i, name := range []string{"a1", "a2", "b", "c", "d"} {
 		f.add(name)
-		f.world.FailApply(runAddr(name), failure("cannot reach 10.0.0.7", "juju of "+name+": no route, tried 17 times"))
+		f.world.FailApply(runAddr(name), failure("cannot reach 10.0.0.7", fmt.Sprintf("juju of %s: no route, tried %d times", name, i)))
 	}
 	o := f.options()
 	o.Parallelism = 1
@@ -185,7 +197,7 @@ func TestBreakerOpens(t *testing.T) {
 	check(t, "history", "a1 redeploy failed host mojo ended with exit code 1\na2 redeploy failed host mojo ended with exit code 1\n"+
 		"b redeploy failed host mojo ended with exit code 1", f.history())
 	b := f.past().Breaker
-	if b == nil || b.Failures != 1 || b.Error != "mojo ended with exit code N: juju of SERVICE: no route, tried N times" {
+	if b == nil || b.Failures != 1 || b.Error != "mojo ended with exit code 1: juju of SERVICE: no route, tried N times" {
 		t.Fatalf("breaker %+v", b)
 	}
 

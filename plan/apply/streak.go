@@ -63,14 +63,16 @@ var varying = regexp.MustCompile(`[0-9]+`)
 // manner says in one line how a service failed, in words that another one that fails the same way would have: the phase, the error, and what mojo
 // said last.
 func manner(r Result) string {
+	name := regexp.MustCompile(`\b` + regexp.QuoteMeta(r.Service) + `\b`)
 	text, _, _ := strings.Cut(r.Err.Error(), "\n")
+	text = name.ReplaceAllString(text, "SERVICE")
 	if r.Phase != "" {
 		text += " in " + r.Phase
 	}
 	var failure *resource.Failure
 	if errors.As(r.Err, &failure) && len(failure.Tail) > 0 {
-		text += ": " + strings.TrimSpace(failure.Tail[len(failure.Tail)-1])
+		last := name.ReplaceAllString(strings.TrimSpace(failure.Tail[len(failure.Tail)-1]), "SERVICE")
+		text += ": " + varying.ReplaceAllString(last, "N")
 	}
-	name := regexp.MustCompile(`\b` + regexp.QuoteMeta(r.Service) + `\b`)
-	return varying.ReplaceAllString(name.ReplaceAllString(text, "SERVICE"), "N")
+	return text
 }
