@@ -11,8 +11,8 @@ func newEnvironmentHelp() *cobra.Command {
   CDPLAN_CONFIG          the cdplan.hcl to read; -config counts more
   CDPLAN_ROOT            the directory of the services; -root counts more,
                          cdplan.hcl less
-  CDPLAN_STATE           the directory for locks and logs; cdplan.hcl counts
-                         less. The default is /var/lib/cdplan for root, else
+  CDPLAN_STATE           the directory for the journal, locks and logs;
+                         -system counts more, cdplan.hcl less. The default is /var/lib/cdplan for root, else
                          $XDG_STATE_HOME/cdplan or ~/.local/state/cdplan
   CDPLAN_IN_AUTOMATION   if not empty, the plan names no next command
   OS_CLOUD               the cloud's name in clouds.yaml; cdplan.hcl counts more
