@@ -80,10 +80,27 @@ func (j *Journal) readLast(ctx context.Context, p *Past) error {
 	return err
 }
 
+// unforgiven are the attempts that failed since their service last succeeded.
+const unforgiven = `result = 'failed' AND forgiven = '' AND id > (SELECT COALESCE(MAX(s.id), 0) FROM attempts s
+	WHERE s.service = attempts.service AND s.result IN ('deployed', 'recorded'))`
+
+// Service reads what Past does of one service, but for Hold and Usual.
+func (j *Journal) Service(ctx context.Context, service string) (s ServicePast, err error) {
+	last, err := j.History(ctx, service, 1)
+	if err != nil || len(last) == 0 {
+		return s, err
+	}
+	failed, err := j.attempts(ctx, "service = ? AND "+unforgiven+" ORDER BY id", service)
+	for _, a := range failed {
+		s.fail(a)
+	}
+	s.Last = &last[0]
+	return s, err
+}
+
 // readFailures counts, for each service, what failed since it last succeeded.
 func (j *Journal) readFailures(ctx context.Context, p *Past) error {
-	attempts, err := j.attempts(ctx, `result = 'failed' AND forgiven = '' AND id > (SELECT COALESCE(MAX(s.id), 0) FROM attempts s
-		WHERE s.service = attempts.service AND s.result IN ('deployed', 'recorded')) ORDER BY id`)
+	attempts, err := j.attempts(ctx, unforgiven+" ORDER BY id")
 	for _, a := range attempts {
 		p.update(a.Service, func(s *ServicePast) { s.fail(a) })
 	}

@@ -27,16 +27,16 @@ func deploy(ctx context.Context, decision *plan.Decision, o Options, events chan
 		return result
 	}
 	defer closeLock(lock, &result)
-	last, err := o.last(before, decision.Service)
+	past, err := o.past(before, decision.Service)
 	if err != nil {
 		result.Outcome, result.Err = NotStarted, err
 		return result
 	}
-	current := again(before, decision.Declared, state.ServicePast{Last: last}, o)
+	current := again(before, decision.Declared, past, o)
 	if result.Outcome, result.Err = compare(before, decision, &current); result.Outcome != "" {
 		return result
 	}
-	if err := o.barred(before, decision.Service); err != nil {
+	if err := o.barred(before, &current, past); err != nil {
 		result.Outcome, result.Err = NotStarted, err
 		return result
 	}
@@ -45,19 +45,22 @@ func deploy(ctx context.Context, decision *plan.Decision, o Options, events chan
 	return result
 }
 
-// barred returns an error if, by now, a person holds the service or a freeze has begun.
-func (o Options) barred(ctx context.Context, service string) error {
+// barred returns an error if, by now, a person holds the service, a freeze has begun, or another run has tried the same and failed.
+func (o Options) barred(ctx context.Context, d *plan.Decision, past state.ServicePast) error {
 	holds, err := o.Journal.Holds(ctx, o.now())
 	if err != nil {
 		return err
 	}
-	var hold *state.Hold
 	for _, h := range holds {
-		if h.Service == service {
-			hold = &h
+		if h.Service == d.Service {
+			past.Hold = &h
 		}
 	}
-	if verdict, bar := o.Rules.Bar(service, hold, o.now()); verdict != "" {
+	verdict, bar := o.Rules.Bar(d.Service, past.Hold, o.now())
+	if verdict == "" {
+		verdict, bar = o.Rules.Backoff.Of(d.Service, past, resource.Hash(d.Revisions), o.now())
+	}
+	if verdict != "" {
 		return fmt.Errorf("it is %s by now: %s", verdict, bar)
 	}
 	return nil

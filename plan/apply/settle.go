@@ -29,28 +29,25 @@ func Settle(ctx context.Context, o Options) error {
 			errs = append(errs, err)
 			continue
 		}
-		_, err = o.last(ctx, a.Service)
+		_, err = o.past(ctx, a.Service)
 		errs = append(errs, err, lock.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// last returns the newest attempt of a service whose lock is held, so that no attempt of it can be under way: one whose end is not known is
-// settled. It returns nil if there is no attempt.
-func (o Options) last(ctx context.Context, service string) (*state.Attempt, error) {
-	attempts, err := o.Journal.History(ctx, service, 1)
-	if err != nil || len(attempts) == 0 {
-		return nil, err
+// past returns what the journal tells of a service whose lock is held, so that no attempt of it can be under way: one whose end is not known is
+// settled.
+func (o Options) past(ctx context.Context, service string) (state.ServicePast, error) {
+	past, err := o.Journal.Service(ctx, service)
+	if err != nil || past.Last == nil || past.Last.Result != "" {
+		return past, err
 	}
-	last := attempts[0]
-	if last.Result != "" {
-		return &last, nil
-	}
-	last = Settled(last, o.Types, o.now())
+	last := Settled(*past.Last, o.Types, o.now())
 	if last.Deployed {
 		err = o.Journal.Deployed(ctx, last.ID)
 	}
-	return &last, errors.Join(err, o.Journal.Finish(ctx, last))
+	past.Add(last)
+	return past, errors.Join(err, o.Journal.Finish(ctx, last))
 }
 
 // Settled says how an attempt ended that nobody waited for, as far as that can be told.

@@ -1,0 +1,40 @@
+package apply
+
+import (
+	"testing"
+	"time"
+
+	"launchpad.net/cdplan/plan"
+	"launchpad.net/cdplan/providers/resource"
+	"launchpad.net/cdplan/state"
+)
+
+// attempted notes an attempt to deploy what is wanted of api.
+func (f *fleet) attempted(change func(*state.Attempt)) state.Attempt {
+	f.t.Helper()
+	revisions := map[string]resource.Revision{"app": rev(2)}
+	a := state.Attempt{Service: "api", Run: "earlier", Action: "new", Revisions: revisions, Hash: resource.Hash(revisions), Begin: f.options().Now()}
+	change(&a)
+	var err error
+	if a.ID, err = f.journal.Start(f.t.Context(), a); err != nil {
+		f.t.Fatal(err)
+	}
+	return a
+}
+
+// What another run tried and failed at since the plan was made is left alone, like any failure.
+func TestRunFailedMeanwhile(t *testing.T) {
+	f := newFleet(t)
+	f.add("api")
+	p := f.plan()
+	a := f.attempted(func(a *state.Attempt) {
+		a.Result, a.End, a.Blame, a.Error = "failed", a.Begin, state.BlameRevision, "it does not start"
+	})
+	if err := f.journal.Finish(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	o := f.options()
+	o.Rules.Backoff = plan.Backoff{5 * time.Minute}
+	check(t, "results", "api not-started: it is waiting by now: next try 2026-01-02 03:09 UTC: failed once: it does not start", f.run(t.Context(), p, o))
+	check(t, "steps", "", f.applied())
+}
