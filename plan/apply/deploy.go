@@ -113,15 +113,19 @@ func compare(ctx context.Context, planned, current *plan.Decision) (Outcome, err
 		return Refused, current.Err
 	case current.Verdict == plan.Same:
 		return NotStarted, ErrDone
-	case planned.Copies == 0 && current.Copies > 0, len(current.Others) > len(planned.Others):
-		return Refused, errors.New("it moved since the plan was made: there are servers that somebody else deployed")
+	case len(current.Others) > len(planned.Others):
+		return Refused, errForeign
 	case slices.Contains(current.Reasons, plan.NotRecorded) && maps.Equal(current.Revisions, planned.Revisions):
 		return "", nil // a run that died meanwhile has deployed it; recording it is all there is left to do
+	case planned.Copies == 0 && current.Copies > 0:
+		return Refused, errForeign
 	case current.Fingerprint != planned.Fingerprint:
 		return Refused, fmt.Errorf("it moved since the plan was made: %s", moved(planned, current))
 	}
 	return "", nil
 }
+
+var errForeign = errors.New("it moved since the plan was made: there are servers that somebody else deployed")
 
 // moved tells each branch whose deployed or wanted revision is not as planned.
 func moved(planned, current *plan.Decision) string {

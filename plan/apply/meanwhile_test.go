@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -37,4 +38,23 @@ func TestRunFailedMeanwhile(t *testing.T) {
 	o.Rules.Backoff = plan.Backoff{5 * time.Minute}
 	check(t, "results", "api not-started: it is waiting by now: next try 2026-01-02 03:09 UTC: failed once: it does not start", f.run(t.Context(), p, o))
 	check(t, "steps", "", f.applied())
+}
+
+// The servers that a killed run made since the plan was made are nobody else's.
+func TestRunKilledMeanwhile(t *testing.T) {
+	f := newFleet(t)
+	f.add("api")
+	f.world.SetCopies("api")
+	p := f.plan()
+	a := f.attempted(func(*state.Attempt) {})
+	if err := f.journal.Deployed(t.Context(), a.ID); err != nil {
+		t.Fatal(err)
+	}
+	f.carry("api", resource.Revision{}, resource.Revision{})
+	check(t, "results", "api recorded", f.run(t.Context(), p, f.options()))
+	check(t, "steps", "api.record", f.applied())
+	f.carry("api", resource.Revision{})
+	if results := f.run(t.Context(), p, f.options()); !strings.HasPrefix(results, "api refused: it moved since the plan was made: there are servers") {
+		t.Errorf("servers of somebody else's: %s", results)
+	}
 }
