@@ -22,7 +22,7 @@ type ServicePast struct {
 	Failed map[string]Failures // by the hash of the revisions: failures blamed on them
 	Host   Failures            // failures blamed on the host
 	Hold   *Hold               // the one in force; nil if there is none
-	Usual  time.Duration       // how long a deploy takes: the median of the last ten that succeeded; 0 if there were none
+	Usual  time.Duration       // how long a deploy takes: the median of the last ten that succeeded; 0 if there were fewer than three
 }
 
 // Failures are those of a service since it last succeeded or was forgiven.
@@ -128,8 +128,11 @@ func (s *ServicePast) Add(a Attempt) {
 	}
 }
 
-// samples is how many of the last deploys tell how long one takes.
-const samples = 10
+// How many of the last deploys tell how long one takes, and how many it takes to tell.
+const (
+	samples    = 10
+	minSamples = 3
+)
 
 func (j *Journal) readUsual(ctx context.Context, p *Past) (err error) {
 	rows, err := j.db.QueryContext(ctx, `SELECT service, begin, end FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY service ORDER BY id DESC) AS nth
@@ -147,6 +150,9 @@ func (j *Journal) readUsual(ctx context.Context, p *Past) (err error) {
 		took[service] = append(took[service], parseTime(end).Sub(parseTime(begin)))
 	}
 	for service, durations := range took {
+		if len(durations) < minSamples {
+			continue
+		}
 		slices.Sort(durations)
 		p.update(service, func(s *ServicePast) { s.Usual = durations[len(durations)/2] })
 	}

@@ -94,13 +94,16 @@ echo "print('web, faster')" >"$demo/branches/apps/web/main.py"
 run brz commit -q -m "Serve pages from memory" "$demo/branches/apps/web"
 run cdplan apply -auto
 
-say "Undo it the same way, by a commit"
-cd "$CDPLAN_ROOT/api"
-run brz merge -q -r -1..-2 .
-run brz commit -q -m "Undo: api needs a number"
-cd "$demo"
-run cdplan plan
+say "A few minutes later nothing is tried again, and nothing is said: it would fail once more"
 run cdplan apply -auto
+run cdplan status
+
+say "Undo it the same way, by a commit. What is new is tried at once"
+run cdplan undo api -commit
+run cdplan apply -auto
+
+say "What was deployed from this host, and how it ended"
+run cdplan history
 
 [ -z "${DEMO_ONCE:-}" ] || exit 0
 cat <<END

@@ -35,8 +35,11 @@ func TestDemo(t *testing.T) {
 		`api +failed .*\n.*web +skipped +- +api goes first and did not succeed`,
 		`WORKERS is not a number`,
 		`exit code 4`,
-		`r3 +Ann Example +Undo: api needs a number`,
+		`cdplan CRITICAL: 1 failing \(api\)`,
+		`r3 +Ann Example +Undo r2: back to r1`,
 		`api +deployed .*\nweb +deployed`,
+		`api recovered`,
+		`api +redeploy +config r1 -> r2 +failed`,
 	} {
 		at := regexp.MustCompile(turn).FindStringIndex(rest)
 		if at == nil {
