@@ -182,7 +182,7 @@ func (d *driver) stopText() string {
 	if len(texts) == 0 {
 		return "nothing more is started"
 	}
-	return "nothing more is started, and what runs goes on: " + strings.Join(texts, ", ") + "; interrupt again to end that too"
+	return "nothing more is started; still running: " + strings.Join(texts, ", ") + "; interrupt again to end that"
 }
 
 // halt stops the machine if the user has asked to stop, or this host seems to be what makes deploys fail. It is asked before each move of the
