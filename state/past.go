@@ -22,7 +22,7 @@ type ServicePast struct {
 	Failed map[string]Failures // by the hash of the revisions: failures blamed on them
 	Host   Failures            // failures blamed on the host
 	Hold   *Hold               // the one in force; nil if there is none
-	Usual  time.Duration       // how long a deploy takes: the median of the last ten that succeeded; 0 if there were fewer than three
+	Usual  time.Duration       // how long a deploy takes: the median of the last ten that succeeded, in whole seconds; 0 if there were fewer than three
 }
 
 // Failures are those of a service since it last succeeded or was forgiven.
@@ -154,7 +154,7 @@ func (j *Journal) readUsual(ctx context.Context, p *Past) (err error) {
 			continue
 		}
 		slices.Sort(durations)
-		p.update(service, func(s *ServicePast) { s.Usual = durations[len(durations)/2] })
+		p.update(service, func(s *ServicePast) { s.Usual = durations[len(durations)/2].Truncate(time.Second) })
 	}
 	return rows.Err()
 }

@@ -80,7 +80,7 @@ func (p Progress) name(service string) string {
 
 func (p Progress) start(e apply.Event) string {
 	texts := []string{clean(p.changes[e.Service])}
-	if e.Usual >= time.Second {
+	if e.Usual > 0 {
 		texts = append(texts, "usual "+roughly(e.Usual))
 	}
 	if e.Log != "" {
@@ -109,7 +109,7 @@ func doing(r Running) string {
 func lasting(now time.Time, r Running, format func(time.Duration) string) string {
 	elapsed := max(now.Sub(r.Start), 0)
 	switch {
-	case r.Usual < time.Second:
+	case r.Usual <= 0:
 		return format(elapsed)
 	case elapsed > r.Usual:
 		return format(elapsed) + ", usually " + roughly(r.Usual)
