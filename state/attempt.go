@@ -95,12 +95,13 @@ func (j *Journal) Phase(ctx context.Context, id int64, begin time.Time, name str
 
 // Deployed notes that all of the attempt was done but for the record.
 func (j *Journal) Deployed(ctx context.Context, id int64) error {
-	return j.exec(ctx, "UPDATE attempts SET deployed = 1, phase = ? WHERE id = ?", PhaseRecord, id)
+	return j.exec(ctx, "UPDATE attempts SET deployed = 1 WHERE id = ?", id)
 }
 
-// Finish notes how the attempt ended: Result, End, Blame and Error.
+// Finish notes how the attempt ended: Result, End, Phase, Blame and Error.
 func (j *Journal) Finish(ctx context.Context, a Attempt) error {
-	return j.exec(ctx, "UPDATE attempts SET result = ?, end = ?, blame = ?, error = ? WHERE id = ?", a.Result, formatTime(a.End), a.Blame, a.Error, a.ID)
+	return j.exec(ctx, "UPDATE attempts SET result = ?, end = ?, phase = ?, blame = ?, error = ? WHERE id = ?", a.Result, formatTime(a.End), a.Phase, a.Blame,
+		a.Error, a.ID)
 }
 
 // Forgive lets a service be tried at once, whatever failed before, and deployed in full, whatever an attempt has left to record. It returns how many attempts
