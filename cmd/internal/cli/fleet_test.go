@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"testing"
 
+	"launchpad.net/cdplan/cmd/internal/config"
 	"launchpad.net/cdplan/plan"
 	"launchpad.net/cdplan/providers/resource"
+	"launchpad.net/cdplan/state"
 )
 
 // The files of a config branch are compared; no plan keeps the text of any file.
@@ -34,6 +36,26 @@ func TestCompareFiles(t *testing.T) {
 		}
 		if h := c.History; h != nil && (h.FileFrom != nil || h.FileTo != nil) {
 			t.Errorf("the plan keeps a file: %v", h)
+		}
+	}
+}
+
+// What is said on the command line counts more than the environment, and that more than cdplan.hcl.
+func TestStateDir(t *testing.T) {
+	for _, test := range []struct {
+		system         bool
+		variable, file string
+		want           state.Dir
+	}{
+		{true, "/variable", "/file", state.SystemDir},
+		{false, "/variable", "/file", "/variable"},
+		{false, "", "/file", "/file"},
+		{false, "", "", state.SystemDir}, // for root
+	} {
+		o := opened{env: &Env{system: test.system, Getenv: func(string) string { return test.variable }}, Fleet: &config.Fleet{}}
+		o.Host.State = test.file
+		if got, err := o.stateDir(); got != test.want || err != nil {
+			t.Errorf("%+v: got %s, %v", test, got, err)
 		}
 	}
 }
