@@ -38,6 +38,13 @@ func TestRunFailedMeanwhile(t *testing.T) {
 	o.Rules.Backoff = plan.Backoff{5 * time.Minute}
 	check(t, "results", "api not-started: it is waiting by now: next try 2026-01-02 03:09 UTC: failed once: it does not start", f.run(t.Context(), p, o))
 	check(t, "steps", "", f.applied())
+
+	past, err := f.journal.Past(t.Context(), o.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	standings := Standings(p, []Result{{Service: "api", Outcome: NotStarted}}, past, o.Rules.Backoff, o.Now())
+	check(t, "standing", "failing", string(standings[0].Word))
 }
 
 // The servers that a killed run made since the plan was made are nobody else's.

@@ -44,6 +44,8 @@ func (s standing) tell() (state.Word, string) {
 		return state.Well, ""
 	case s.result != nil && s.result.Outcome == Failed:
 		return s.failing(s.result.Err.Error())
+	case s.result != nil && s.result.Outcome == NotStarted: // another run may have tried it meanwhile, and failed
+		return s.failing("")
 	case s.result != nil:
 		return "", ""
 	}
