@@ -24,7 +24,7 @@ type Attempt struct {
 	Begin, End  time.Time                    // UTC; End is zero as long as the end is not known
 	Phase       string                       // the last that mojo told of
 	Phases      []Phase                      // all of them; read by History alone
-	Deployed    bool                         // all was done but for the record of it
+	Deployed    bool                         // all was done but for the record of it, by this attempt or by the one whose record it makes up for
 	Result      string                       // deployed, recorded, failed or interrupted; empty as long as it is not known
 	Blame       Blame                        // of a failure
 	Error       string
@@ -72,9 +72,9 @@ func (j *Journal) Start(ctx context.Context, a Attempt) (id int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	result, err := j.db.ExecContext(ctx, `INSERT INTO attempts (service, run, action, hash, fingerprint, revisions, moves, begin, log, pid, user, command, reason)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.Service, a.Run, a.Action, a.Hash, a.Fingerprint, string(revisions), string(moves),
-		formatTime(a.Begin), a.Log, a.Owner.PID, a.Owner.User, a.Owner.Command, a.Reason)
+	result, err := j.db.ExecContext(ctx, `INSERT INTO attempts (service, run, action, hash, fingerprint, revisions, moves, begin, deployed, log, pid, user, command, reason)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.Service, a.Run, a.Action, a.Hash, a.Fingerprint, string(revisions), string(moves),
+		formatTime(a.Begin), a.Deployed, a.Log, a.Owner.PID, a.Owner.User, a.Owner.Command, a.Reason)
 	if err != nil {
 		return 0, j.fault(err)
 	}

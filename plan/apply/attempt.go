@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"launchpad.net/cdplan/plan"
 	"launchpad.net/cdplan/providers"
@@ -47,7 +48,7 @@ func (a *attempt) run(ctx context.Context, result *Result) {
 func (a *attempt) begin(ctx context.Context) error {
 	d, now := a.decision, a.now()
 	a.note = state.Attempt{Service: d.Service, Run: state.RunName(now), Action: string(d.Verdict), Revisions: d.Revisions, Hash: resource.Hash(d.Revisions),
-		Fingerprint: d.Fingerprint, Begin: now, Owner: a.Owner, Reason: a.Reason}
+		Fingerprint: d.Fingerprint, Begin: now, Deployed: slices.Contains(d.Reasons, plan.NotRecorded), Owner: a.Owner, Reason: a.Reason}
 	for _, change := range d.Changes {
 		a.note.Moves = append(a.note.Moves, state.Move{Label: change.Label, From: change.From, To: change.To})
 	}

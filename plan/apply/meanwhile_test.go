@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -63,5 +64,28 @@ func TestRunKilledMeanwhile(t *testing.T) {
 	f.carry("api", resource.Revision{})
 	if results := f.run(t.Context(), p, f.options()); !strings.HasPrefix(results, "api refused: it moved since the plan was made: there are servers") {
 		t.Errorf("servers of somebody else's: %s", results)
+	}
+}
+
+// What was deployed once is recorded in the end, however often that fails, and never deployed again.
+func TestRunRecordsInTheEnd(t *testing.T) {
+	f := newFleet(t)
+	f.add("api")
+	f.world.FailApply(recordAddr("api"), errors.New("no answer"))
+	in := f.input()
+	apply := func() {
+		t.Helper()
+		var err error
+		if in.Past, err = f.journal.Past(t.Context(), f.options().Now()); err != nil {
+			t.Fatal(err)
+		}
+		f.run(t.Context(), plan.Compute(in), f.options())
+	}
+	apply()
+	apply()
+	apply()
+	check(t, "steps", "api.run api.record api.record api.record", f.applied())
+	if history, err := f.journal.History(t.Context(), "api", 1); err != nil || !history[0].Deployed {
+		t.Errorf("%v %+v", err, history)
 	}
 }
