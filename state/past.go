@@ -136,7 +136,7 @@ const (
 
 func (j *Journal) readUsual(ctx context.Context, p *Past) (err error) {
 	rows, err := j.db.QueryContext(ctx, `SELECT service, begin, end FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY service ORDER BY id DESC) AS nth
-		FROM attempts WHERE result = 'deployed') WHERE nth <= ?`, samples)
+		FROM attempts WHERE result = 'deployed' AND end >= begin) WHERE nth <= ?`, samples)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func resultOf(a state.Attempt) string {
 }
 
 func attemptTook(a state.Attempt) string {
-	if a.End.IsZero() {
+	if a.End.Before(a.Begin) { // it is not known, or the clock was set back meanwhile
 		return "-"
 	}
 	return duration(a.End.Sub(a.Begin))
@@ -88,7 +88,7 @@ type (
 		Fingerprint string      `json:"fingerprint"`
 		Start       string      `json:"start"`
 		End         string      `json:"end"`     // empty as long as it is not known
-		Seconds     float64     `json:"seconds"` // 0 as long as the end is not known
+		Seconds     float64     `json:"seconds"` // 0 as long as that is not known
 		Result      string      `json:"result"`  // empty as long as it is not known
 		Phase       string      `json:"phase"`   // the last
 		Phases      []jsonPhase `json:"phases"`
@@ -116,7 +116,7 @@ func attemptJSON(a state.Attempt) jsonAttempt {
 	attempt := jsonAttempt{Service: a.Service, Run: a.Run, Action: a.Action, Changes: []jsonMove{}, Hash: a.Hash, Fingerprint: a.Fingerprint,
 		Start: timestamp(a.Begin), End: timestamp(a.End), Result: a.Result, Phase: clean(a.Phase), Phases: []jsonPhase{}, Blame: string(a.Blame), Error: clean(a.Error),
 		Forgiven: a.Forgiven != "", Reason: clean(a.Reason), Log: a.Log, PID: a.Owner.PID, User: clean(a.Owner.User), Command: clean(a.Owner.Command)}
-	if !a.End.IsZero() {
+	if !a.End.Before(a.Begin) {
 		attempt.Seconds = a.End.Sub(a.Begin).Seconds()
 	}
 	for _, phase := range a.Phases {

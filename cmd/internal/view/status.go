@@ -50,7 +50,16 @@ var levels = map[state.Word]Level{state.Failing: Critical, state.Parked: Critica
 	state.Unknown: Warning}
 
 func (s Status) overdue() bool {
-	return s.Heartbeat.Time.IsZero() || s.MaxAge > 0 && s.Now.Sub(s.Heartbeat.Time) > s.MaxAge
+	return s.Heartbeat.Time.IsZero() || s.MaxAge > 0 && s.Now.Sub(s.Heartbeat.Time).Abs() > s.MaxAge
+}
+
+// ago says when the last complete run ended. One that is yet to come was noted before the clock was set back.
+func (s Status) ago() string {
+	age := s.Now.Sub(s.Heartbeat.Time).Round(time.Second)
+	if age < 0 {
+		return fmt.Sprintf("%s from now by this clock", -age)
+	}
+	return fmt.Sprintf("%s ago", age)
 }
 
 // words in the order in which they are counted.
@@ -70,7 +79,7 @@ func (s Status) headline() string {
 	if s.Heartbeat.Time.IsZero() {
 		texts = append(texts, "no complete run yet")
 	} else {
-		texts = append(texts, fmt.Sprintf("last complete run %s ago, %s", s.Now.Sub(s.Heartbeat.Time).Round(time.Second), plural(s.Heartbeat.Services, "service")))
+		texts = append(texts, fmt.Sprintf("last complete run %s, %s", s.ago(), plural(s.Heartbeat.Services, "service")))
 	}
 	return "cdplan " + s.Level().String() + ": " + clean(strings.Join(texts, ", "))
 }
