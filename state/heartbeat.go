@@ -27,7 +27,7 @@ func (d Dir) Beat(h Heartbeat) error {
 	if err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(d.heartbeat(), append(text, '\n'), 0o600); err != nil {
+	if err := renameio.WriteFile(d.heartbeat(), append(text, '\n'), 0o600, renameio.WithTempDir(string(d))); err != nil {
 		return fmt.Errorf("cannot leave the heartbeat: %w", err)
 	}
 	return nil
