@@ -8,7 +8,7 @@ prefix ?= /usr/local
 count  ?= 3
 fuzztime ?= 30s
 
-.PHONY: all build demo test check bench golden generate fuzz tools install clean
+.PHONY: all build demo test check bench crash golden generate fuzz tools install clean
 
 all: build
 
@@ -40,6 +40,11 @@ benchmarks = $(shell grep -l "^func Benchmark" -r --include="*_test.go" . | xarg
 bench:
 	@test/needs.sh
 	$(GO) test -run '^$$' -bench . -benchmem -count $(count) $(benchmarks)
+
+# The tests of reliability at full length, minutes of them, and what they counted.
+crash:
+	@test/needs.sh
+	$(GO) test ./cmd/cdplan -run '^TestCrash' -count 1 -long -v -timeout 2h
 
 # The packages that keep expected output beside their input.
 golden = $(shell grep -l '"update", false' -r --include='*_test.go' . | xargs -n 1 dirname | sort -u)

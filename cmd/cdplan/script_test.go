@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"flag"
-	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -28,23 +27,13 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs every story in testdata/script: cdplan itself, real brz, the stand-in for mojo, and a nova of its own for each story.
 func TestScripts(t *testing.T) {
-	if _, err := exec.LookPath("brz"); err != nil {
-		t.Fatalf("the stories need brz (apt-get install brz): %v", err)
-	}
-	bin := t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", bin, "launchpad.net/cdplan/examples/stand-in/mojo").CombinedOutput(); err != nil {
-		t.Fatalf("cannot build the stand-in for mojo: %v\n%s", err, out)
-	}
-	empty := t.TempDir()
-	if out, err := exec.Command("brz", "init", "-q", empty).CombinedOutput(); err != nil {
-		t.Fatalf("cannot make a branch: %v\n%s", err, out)
-	}
+	tools := newTools(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
-		Setup:               func(env *testscript.Env) error { return setup(env, bin, empty) },
+		Setup:               func(env *testscript.Env) error { return setup(env, tools) },
 		Cmds:                verbs(),
 	})
 }
@@ -63,9 +52,8 @@ type (
 	emptyKey struct{}
 )
 
-func setup(env *testscript.Env, bin, empty string) error {
-	env.Values[emptyKey{}] = empty
-	cloud, err := novatest.Start("", novatest.Options{})
+func setup(env *testscript.Env, tools tools) error {
+	cloud, variables, err := settle(env.WorkDir, tools)
 	if err != nil {
 		return err
 	}
@@ -74,19 +62,11 @@ func setup(env *testscript.Env, bin, empty string) error {
 			env.T().Log(err)
 		}
 	})
-	env.Values[cloudKey{}] = cloud
+	env.Values[emptyKey{}], env.Values[cloudKey{}] = tools.empty, cloud
 	setupTerminal(env)
-	work := env.WorkDir
-	for _, dir := range []string{"LOCAL", "branches", ".home"} {
-		if err := os.MkdirAll(filepath.Join(work, dir), 0o700); err != nil {
-			return err
-		}
-	}
-	clouds := filepath.Join(work, ".home", "clouds.yaml")
-	env.Vars = append(env.Vars, "PATH="+bin+":"+env.Getenv("PATH"), "HOME="+work+"/.home", "XDG_CACHE_HOME="+work+"/.cache", "TZ=UTC", "LC_ALL=C.UTF-8",
-		"BRZ_HOME="+work+"/.home", "BRZ_LOG=/dev/null", "BRZ_EMAIL=Ann Example <ann@example.com>", "CDPLAN_ROOT="+work+"/LOCAL",
-		"CDPLAN_STATE="+work+"/.state", "OS_CLIENT_CONFIG_FILE="+clouds, "OS_CLOUD=test")
-	return os.WriteFile(clouds, cloud.CloudsYAML("test"), 0o600)
+	env.Vars = append(env.Vars, "PATH="+tools.bin+":"+env.Getenv("PATH"))
+	env.Vars = append(env.Vars, variables...)
+	return nil
 }
 
 // branch DIR... makes a branch of each directory and commits what is in it. An empty branch is copied, which takes less time than brz.
@@ -108,24 +88,14 @@ func commit(ts *testscript.TestScript, _ bool, args []string) {
 // boots one server juju-NAME-machine-1, and fails if there is a file "broken" in the app.
 func service(ts *testscript.TestScript, _ bool, args []string) {
 	name := args[0]
-	options := map[string]string{"servers": "juju-" + name + "-machine-*"}
+	options := map[string]string{}
 	for _, arg := range args[1:] {
 		key, value, _ := strings.Cut(arg, "=")
 		options[key] = value
 	}
-	base := ts.MkAbs("branches") + "/" + name
-	config := "[service]\n"
-	for _, key := range []string{"after", "auto"} {
-		if options[key] != "" {
-			config += key + " = " + options[key] + "\n"
-		}
+	for file, text := range serviceFiles(ts.MkAbs("."), name, options) {
+		write(ts, file, text, modeOf(text))
 	}
-	config += fmt.Sprintf("\n[mojo]\nspec = %s-spec\nstage = production\n\n[branches]\napp = %s-app\n\n[nova]\nservers = %s\n", base, base, options["servers"])
-	write(ts, "LOCAL/"+name+"/config.ini", config, 0o600)
-	write(ts, "branches/"+name+"-app/main.py", "print('"+name+"')\n", 0o600)
-	write(ts, "branches/"+name+"-spec/manifest", "deploy config=servers\nverify config=verify\n", 0o600)
-	write(ts, "branches/"+name+"-spec/servers", "juju-"+name+"-machine-%d 1\n", 0o600)
-	write(ts, "branches/"+name+"-spec/verify", "#!/bin/sh\necho checking "+name+"\ntest ! -e "+base+"-app/broken\n", 0o700)
 	branch(ts, false, []string{"LOCAL/" + name, "branches/" + name + "-spec", "branches/" + name + "-app"})
 }
 
