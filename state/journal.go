@@ -9,8 +9,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"modernc.org/sqlite" // registers the driver "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -83,13 +85,19 @@ func (d Dir) ReadJournal(ctx context.Context) (*Journal, error) {
 		return nil, j.fault(err)
 	}
 	err = j.tryRead(ctx)
-	if isCode(err, sqlite3.SQLITE_CANTOPEN) || isCode(err, sqlite3.SQLITE_READONLY) {
+	if (isCode(err, sqlite3.SQLITE_CANTOPEN) || isCode(err, sqlite3.SQLITE_READONLY) || isCode(err, sqlite3.SQLITE_IOERR)) && j.whole() {
 		err = j.tryRead(ctx, "immutable=1") // nobody can write where SQLite cannot make the file by which readers and writers agree
 	}
 	if err != nil {
 		return nil, j.fault(err)
 	}
 	return j, nil
+}
+
+// whole says that there is nothing in the journal's log that is not in the journal itself.
+func (j *Journal) whole() bool {
+	info, err := os.Stat(j.path + "-wal")
+	return errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0
 }
 
 func (j *Journal) tryRead(ctx context.Context, settings ...string) error {
@@ -148,13 +156,22 @@ func (j *Journal) fault(err error) error {
 		e.Err = errors.New("it is damaged")
 		e.Remedy = fmt.Sprintf("What is deployed is written on the servers, so that plan and list go on; holds, back-off and history are in the journal alone. "+
 			"To begin a new one: mv %s %s.damaged && touch %s", j.path, j.path, j.path)
-	case isCode(err, sqlite3.SQLITE_FULL):
+	case isCode(err, sqlite3.SQLITE_FULL), errors.Is(err, syscall.ENOSPC), isCode(err, sqlite3.SQLITE_IOERR) && j.diskFull():
 		e.Err = errors.New("the disk is full")
-		e.Remedy = "Nothing is deployed that cannot be noted; plan and list go on"
-	case isCode(err, sqlite3.SQLITE_READONLY), errors.Is(err, fs.ErrPermission):
-		e.Remedy = "Nothing is deployed that cannot be noted; plan and list go on"
+		e.Remedy = "Nothing more is deployed until there is room; plan and list go on"
+	case isCode(err, sqlite3.SQLITE_READONLY), errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		e.Err = errors.New("it cannot be written")
+		e.Remedy = "Nothing is deployed until it can; plan and list go on"
+	case isCode(err, sqlite3.SQLITE_IOERR):
+		e.Remedy = "Nothing is deployed until that is mended; plan and list go on"
 	}
 	return e
+}
+
+// diskFull says whether there is no room for the file by which readers and writers agree: 32 KiB and a page.
+func (j *Journal) diskFull() bool {
+	var fs unix.Statfs_t
+	return unix.Statfs(filepath.Dir(j.path), &fs) == nil && fs.Bavail*uint64(fs.Bsize) < 64<<10
 }
 
 func isCode(err error, code int) bool {

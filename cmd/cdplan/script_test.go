@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -40,7 +41,7 @@ func TestScripts(t *testing.T) {
 
 func verbs() map[string]func(*testscript.TestScript, bool, []string) {
 	all := map[string]func(*testscript.TestScript, bool, []string){
-		"branch": branch, "commit": commit, "service": service, "config": config, "await": await, "nova": cloud, "code": code, "plain": plain,
+		"branch": branch, "commit": commit, "service": service, "config": config, "await": await, "nova": cloud, "code": code, "plain": plain, "mount": mount,
 	}
 	maps.Copy(all, terminalVerbs)
 	return all
@@ -137,6 +138,26 @@ func write(ts *testscript.TestScript, name, text string, mode os.FileMode) {
 	path := ts.MkAbs(name)
 	ts.Check(os.MkdirAll(filepath.Dir(path), 0o700))
 	ts.Check(os.WriteFile(path, []byte(text), mode))
+}
+
+// mount DIR OPTIONS mounts a file system in memory on a directory until the story ends, or mounts it anew with other options.
+func mount(ts *testscript.TestScript, _ bool, args []string) {
+	dir, options := ts.MkAbs(args[0]), args[1]
+	asRoot := func(args ...string) {
+		if os.Getuid() != 0 {
+			args = append([]string{"sudo", "-n"}, args...)
+		}
+		if err := ts.Exec(args[0], args[1:]...); err != nil {
+			ts.Fatalf("cannot mount a file system, which takes root, or sudo without a password, and a container with the capability SYS_ADMIN: %v", err)
+		}
+	}
+	if _, err := os.Stat(dir); err == nil {
+		asRoot("mount", "-o", "remount,"+options, dir)
+		return
+	}
+	ts.Check(os.Mkdir(dir, 0o700))
+	asRoot("mount", "-t", "tmpfs", "-o", fmt.Sprintf("mode=0700,uid=%d,%s", os.Getuid(), options), "none", dir)
+	ts.Defer(func() { asRoot("umount", "-l", dir) })
 }
 
 // code N COMMAND... runs a command that must end with that exit code.
