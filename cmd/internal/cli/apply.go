@@ -87,6 +87,8 @@ func (o applyOptions) check() error {
 	switch {
 	case o.parallelism < 0:
 		return errors.New("-parallelism must be 1 or more")
+	case o.lockTimeout < 0:
+		return errors.New("-lock-timeout must be 0 or more")
 	case !o.auto && !o.canAsk():
 		return errors.New("apply asks before it deploys, and here is no terminal to ask on: give -auto to apply what needs no person")
 	case o.breakFreeze && strings.TrimSpace(o.reason) == "":

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -72,7 +73,7 @@ func (f *faults) Error() string { return f.diags.Error() }
 // asks to stop: reading stops at once, and an apply starts nothing new. When force ends, what an apply started is interrupted, too.
 func Run(ctx, force context.Context, args []string, env *Env) int {
 	root := newRoot(env, force)
-	root.SetArgs(oneDash(args))
+	root.SetArgs(oneDash(root, args))
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
@@ -132,10 +133,15 @@ func (env *Env) color(terminal bool) bool {
 var short = regexp.MustCompile("^--?v(=|$)")
 
 // oneDash lets every flag be written with one dash or two: pflag reads "-auto" as four flags of one letter, so it gets "--auto". What
-// follows "--" is left as it is, and so is "-h", the only flag of one letter; "-v" is a spelling of "-verbose".
-func oneDash(args []string) []string {
+// follows "--" is left as it is, and so are the value of a flag and "-h", the only flag of one letter; "-v" is a spelling of "-verbose".
+func oneDash(root *cobra.Command, args []string) []string {
 	normal := make([]string, 0, len(args))
+	value := false // that the next argument is the value of a flag
 	for i, arg := range args {
+		if value {
+			normal, value = append(normal, arg), false
+			continue
+		}
 		if arg == "--" {
 			return append(normal, args[i:]...)
 		}
@@ -143,9 +149,17 @@ func oneDash(args []string) []string {
 		if len(arg) > 2 && arg[0] == '-' && arg[1] != '-' {
 			arg = "-" + arg
 		}
+		value = strings.HasPrefix(arg, "--") && takesValue(root, arg[2:])
 		normal = append(normal, arg)
 	}
 	return normal
+}
+
+// takesValue says whether the flag of that name is followed by a value. That is so for every command that has it, or for none.
+func takesValue(cmd *cobra.Command, name string) bool {
+	flag := cmd.LocalFlags().Lookup(name)
+	return flag != nil && flag.NoOptDefVal == "" ||
+		slices.ContainsFunc(cmd.Commands(), func(sub *cobra.Command) bool { return takesValue(sub, name) })
 }
 
 // common is what every command that looks at the fleet takes.

@@ -39,6 +39,9 @@ func newStatus(c *common) *cobra.Command {
 }
 
 func runStatus(ctx context.Context, o statusOptions) error {
+	if o.maxAge < 0 {
+		return errors.New("-max-age must be 0 or more")
+	}
 	fleet, err := o.host()
 	if err != nil {
 		return err
