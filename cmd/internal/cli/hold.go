@@ -65,14 +65,20 @@ func runHold(ctx context.Context, o holdOptions, services []string) error {
 // untilLayouts are the ways to write a time. Without a zone it is that of the person, TZ.
 var untilLayouts = []string{time.RFC3339, "2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02"}
 
+// lastYear is the last that has the four digits of RFC 3339.
+const lastYear = 9999
+
 // parseUntil reads a time in the future, or how long from now it is. A day without a time is its beginning.
 func parseUntil(text string, now time.Time) (time.Time, error) {
 	until, err := parseTime(text, now)
 	if err != nil {
 		return until, err
 	}
-	if !until.After(now) {
+	switch {
+	case !until.After(now):
 		return until, fmt.Errorf("-until %s is not in the future: it is %s now", text, now.Format("2006-01-02 15:04 MST"))
+	case until.UTC().Year() > lastYear:
+		return until, fmt.Errorf("-until %s is after the year %d, which is the last that can be noted", text, lastYear)
 	}
 	return until, nil
 }
