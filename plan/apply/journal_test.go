@@ -355,7 +355,8 @@ func TestStandings(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	revisions := map[string]resource.Revision{"app": rev(2)}
 	failed := func(n int) state.ServicePast {
-		return state.ServicePast{Failed: map[string]state.Failures{resource.Hash(revisions): {Count: n, Last: state.Attempt{End: now, Error: "it broke"}}}}
+		last := state.Attempt{End: now, Result: "failed", Error: "it broke"}
+		return state.ServicePast{Last: &last, Failed: map[string]state.Failures{resource.Hash(revisions): {Count: n, Last: last}}}
 	}
 	for _, test := range []struct {
 		name    string
@@ -372,16 +373,18 @@ func TestStandings(t *testing.T) {
 		{"failed for good", plan.Redeploy, &Result{Outcome: Failed, Err: failure()}, failed(2),
 			`parked failed twice: it broke; a new revision or "cdplan retry api" frees it`},
 		{"interrupted", plan.Redeploy, &Result{Outcome: Interrupted, Err: failure()}, failed(1), ""},
-		{"not started", plan.Redeploy, &Result{Outcome: NotStarted}, state.ServicePast{}, ""},
+		{"not started", plan.Redeploy, &Result{Outcome: NotStarted}, state.ServicePast{}, "well"},
+		{"not started, and failed before", plan.Redeploy, &Result{Outcome: NotStarted}, failed(1), ""},
 		{"waiting", plan.Waiting, nil, failed(1), "failing next try 2026-01-02 03:09 UTC: failed once: it broke"},
-		{"waiting for the host", plan.Waiting, nil, state.ServicePast{}, ""},
+		{"waiting for the host", plan.Waiting, nil, state.ServicePast{}, "well"},
 		{"held", plan.Held, nil, state.ServicePast{}, "held why"},
 		{"unapproved", plan.Unapproved, nil, state.ServicePast{}, "held why"},
-		{"frozen", plan.Frozen, nil, state.ServicePast{}, ""},
-		{"blocked", plan.Blocked, nil, state.ServicePast{}, ""},
+		{"frozen", plan.Frozen, nil, state.ServicePast{}, "well"},
+		{"frozen, and deployed before", plan.Frozen, nil, state.ServicePast{Last: &state.Attempt{Result: "deployed"}}, "well"},
+		{"frozen, and failed before", plan.Frozen, nil, failed(1), ""},
+		{"blocked", plan.Blocked, nil, state.ServicePast{}, "well"},
 		{"invalid", plan.Invalid, nil, state.ServicePast{}, "invalid fault"},
 		{"unknown", plan.Unknown, nil, state.ServicePast{}, "unknown fault"},
-		{"to be deployed", plan.Redeploy, nil, state.ServicePast{}, ""},
 	} {
 		p := &plan.Plan{Decisions: []plan.Decision{{Service: "api", Verdict: test.verdict, Revisions: revisions, Held: plan.Hold{Reason: "why"}, Err: errors.New("fault")}}}
 		var results []Result

@@ -47,7 +47,7 @@ func (s standing) tell() (state.Word, string) {
 	case s.result != nil && s.result.Outcome == NotStarted: // another run may have tried it meanwhile, and failed
 		return s.failing("")
 	case s.result != nil:
-		return "", ""
+		return s.idle()
 	}
 	switch s.Verdict {
 	case plan.Same:
@@ -59,7 +59,18 @@ func (s standing) tell() (state.Word, string) {
 	case plan.Unknown:
 		return state.Unknown, s.Err.Error()
 	case plan.Waiting, plan.Parked:
-		return s.failing("")
+		if word, reason := s.failing(""); word != "" {
+			return word, reason
+		}
+	}
+	return s.idle()
+}
+
+// idle tells of a service about which nothing was done for the sake of something else, such as a freeze: it is well, unless the last attempt says
+// that it was not. Then it stands as it did.
+func (s standing) idle() (state.Word, string) {
+	if s.past.Last == nil || s.past.Last.Done() {
+		return state.Well, ""
 	}
 	return "", ""
 }

@@ -43,12 +43,17 @@ func (r *reporter) tell(p *plan.Plan, results []apply.Result) {
 	var changes []view.Change
 	for _, s := range apply.Standings(p, results, past, r.fleet.Host.Backoff, r.env.Now().UTC()) {
 		was := r.before[s.Service]
-		if cmp.Or(was.Word, state.Well) == s.Word {
+		same := cmp.Or(was.Word, state.Well) == s.Word
+		if same && was.Reason == s.Reason {
 			continue
+		}
+		if same {
+			s.Since = was.Since
+		} else {
+			changes = addChange(changes, was, s, results)
 		}
 		now = append(now, s)
 		r.before[s.Service] = s
-		changes = addChange(changes, was, s, results)
 	}
 	if len(now) == 0 {
 		return
