@@ -87,14 +87,14 @@ func (r *reporter) event(p *plan.Plan, c view.Change) notify.Event {
 }
 
 // forget drops the services that are gone.
-func (r *reporter) forget(seen []string) error {
+func (r *reporter) forget(ctx context.Context, seen []string) error {
 	var gone []string
 	for service := range r.before {
 		if service != "" && !slices.Contains(seen, service) {
 			gone = append(gone, service)
 		}
 	}
-	return r.journal.Report(r.force, nil, gone, nil)
+	return r.journal.Report(ctx, nil, gone, nil)
 }
 
 // addChange adds what happened to one service to what happened to others for the same reason.

@@ -83,7 +83,8 @@ func (r *run) follow(ctx context.Context, p *plan.Plan, into io.Writer) error {
 		results, err = apply.Run(r.force, p, r.options(ctx, r.events(p, w)))
 		err = errors.Join(err, w.results(results, r.routine))
 	}
-	err = errors.Join(err, apply.Confirm(r.force, r.options(ctx, nil), p), r.finish(p, results, ctx.Err() == nil))
+	noting := context.WithoutCancel(r.force) // what is known by now is noted, come what may
+	err = errors.Join(err, apply.Confirm(noting, r.options(ctx, nil), p), r.finish(noting, p, results, ctx.Err() == nil))
 	changes, told := r.report.changes()
 	err = errors.Join(err, told)
 	for _, out := range outputs {
@@ -114,7 +115,7 @@ func (r *run) events(p *plan.Plan, w *watch) func(apply.Event) {
 }
 
 // finish reports on all of the fleet, and leaves word of a run that was complete: it looked at every service, and nobody stopped it.
-func (r *run) finish(p *plan.Plan, results []apply.Result, toTheEnd bool) error {
+func (r *run) finish(ctx context.Context, p *plan.Plan, results []apply.Result, toTheEnd bool) error {
 	r.report.tell(p, results)
 	var errs []error
 	if toTheEnd && len(r.targets) == 0 && len(r.excludes) == 0 {
@@ -122,10 +123,10 @@ func (r *run) finish(p *plan.Plan, results []apply.Result, toTheEnd bool) error 
 		for _, service := range r.fleet.Services {
 			seen = append(seen, service.Name)
 		}
-		errs = append(errs, r.report.forget(seen), r.journal.See(r.force, seen), r.dir.Beat(state.Heartbeat{Time: r.env.Now().UTC(), Services: len(seen), Verdicts: tally(p)}))
+		errs = append(errs, r.report.forget(ctx, seen), r.journal.See(ctx, seen), r.dir.Beat(state.Heartbeat{Time: r.env.Now().UTC(), Services: len(seen), Verdicts: tally(p)}))
 	}
 	if r.metricsFile != "" {
-		errs = append(errs, r.writeMetrics())
+		errs = append(errs, r.writeMetrics(ctx))
 	}
 	return errors.Join(errs...)
 }
@@ -139,8 +140,8 @@ func tally(p *plan.Plan) map[string]int {
 	return counts
 }
 
-func (r *run) writeMetrics() error {
-	status, err := readStatus(r.force, r.dir, r.journal, r.env.Now())
+func (r *run) writeMetrics(ctx context.Context) error {
+	status, err := readStatus(ctx, r.dir, r.journal, r.env.Now())
 	if err != nil {
 		return err
 	}
