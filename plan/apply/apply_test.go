@@ -307,6 +307,18 @@ func TestRunStopBefore(t *testing.T) {
 	check(t, "results", "api not-started: "+busy, f.run(context.Background(), f.plan(), o))
 }
 
+// One that has its lock by then is not started either, and nothing is wrong with it.
+func TestDeployStopped(t *testing.T) {
+	f := newFleet(t)
+	f.add("api")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	result := deploy(ctx, &f.plan().Decisions[0], f.options(), nil)
+	if result.Outcome != NotStarted || result.Err != nil {
+		t.Errorf("%s: %v", result.Outcome, result.Err)
+	}
+}
+
 // When the context ends, what runs is interrupted, and not recorded.
 func TestRunInterrupted(t *testing.T) {
 	f := newFleet(t)

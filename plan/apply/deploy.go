@@ -29,7 +29,7 @@ func deploy(ctx context.Context, decision *plan.Decision, o Options, events chan
 	defer closeLock(lock, &result)
 	past, err := o.past(before, decision.Service)
 	if err != nil {
-		result.Outcome, result.Err = NotStarted, err
+		result.Outcome, result.Err = notStarted(before, err)
 		return result
 	}
 	current := again(before, decision.Declared, past, o)
@@ -37,12 +37,20 @@ func deploy(ctx context.Context, decision *plan.Decision, o Options, events chan
 		return result
 	}
 	if err := o.barred(before, &current, past); err != nil {
-		result.Outcome, result.Err = NotStarted, err
+		result.Outcome, result.Err = notStarted(before, err)
 		return result
 	}
 	a := attempt{Options: o, decision: &current, lock: lock.File(), events: events}
 	a.run(ctx, &result)
 	return result
+}
+
+// notStarted leaves out an error that is only that the user has asked to stop.
+func notStarted(ctx context.Context, err error) (Outcome, error) {
+	if ctx.Err() != nil {
+		err = nil
+	}
+	return NotStarted, err
 }
 
 // barred returns an error if, by now, a person holds the service, a freeze has begun, or another run has tried the same and failed.
