@@ -66,25 +66,29 @@ func (c *courier) close() error {
 	return <-c.done
 }
 
+// patience is how many notices in a row are tried with a notifier that takes none. The rest has to wait for the next run, so that one that hangs
+// keeps a run from its end for no longer than that.
+const patience = 3
+
 // deliver tries, once in a run, what has yet to be delivered. Of what failed in a former run already it says nothing more.
 func (c *courier) deliver(ctx context.Context, former bool) error {
-	notices, err := c.journal.Notices(ctx)
+	notices, err := c.journal.Notices(context.WithoutCancel(ctx))
 	if err != nil {
 		return err
 	}
+	failures := map[string]int{} // in a row, by notifier
 	for _, n := range notices {
-		if c.tried[n.ID] {
+		if c.tried[n.ID] || ctx.Err() != nil {
 			continue
 		}
 		c.tried[n.ID] = true
-		failed, err := c.send(ctx, n)
+		failed, rest, err := c.send(ctx, n, failures)
 		if err != nil {
 			return err
 		}
 		if !former && len(failed) > 0 {
 			c.env.say("Warning: %s; the next runs try again\n", strings.Join(texts(failed), "; "))
 		}
-		rest := slices.Sorted(maps.Keys(failed))
 		if c.env.Now().Sub(n.Begin) > giveUp {
 			rest = nil
 		}
@@ -95,14 +99,33 @@ func (c *courier) deliver(ctx context.Context, former bool) error {
 	return nil
 }
 
-// send tells those notifiers that have yet to be told and are still there, all at once.
-func (c *courier) send(ctx context.Context, n state.Notice) (map[string]error, error) {
+// send tells those notifiers that have yet to be told and are still there, all at once. It returns the errors of those that did not take it, and
+// who has yet to be told, those that were not tried among them.
+func (c *courier) send(ctx context.Context, n state.Notice, failures map[string]int) (failed map[string]error, rest []string, err error) {
 	var e notify.Event
 	if err := json.Unmarshal(n.Event, &e); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	pending := slices.DeleteFunc(slices.Clone(c.notifiers), func(notifier notify.Notifier) bool { return !slices.Contains(n.Pending, notifier.Name) })
-	return notify.Deliver(ctx, pending, e), nil
+	var tried []notify.Notifier
+	for _, notifier := range c.notifiers {
+		switch {
+		case !slices.Contains(n.Pending, notifier.Name):
+		case failures[notifier.Name] >= patience:
+			rest = append(rest, notifier.Name)
+		default:
+			tried = append(tried, notifier)
+		}
+	}
+	failed = notify.Deliver(ctx, tried, e)
+	for _, notifier := range tried {
+		failures[notifier.Name]++
+		if failed[notifier.Name] == nil {
+			failures[notifier.Name] = 0
+			continue
+		}
+		rest = append(rest, notifier.Name)
+	}
+	return failed, rest, nil
 }
 
 func texts(failed map[string]error) []string {
