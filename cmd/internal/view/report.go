@@ -19,16 +19,33 @@ type Change struct {
 	Result   *apply.Result // that brought it; nil if none did
 }
 
-// Text says the change in one line.
+// Text says the change in one line, with the names that there is room for.
 func (c Change) Text() string {
 	text := c.Kind
 	if len(c.Services) > 0 {
-		text = strings.Join(c.Services, ", ") + " " + c.Kind
+		text = listed(c.Services) + " " + c.Kind
 	}
 	if c.Reason != "" {
 		text += ": " + c.Reason
 	}
 	return clean(text)
+}
+
+// listWidth is the room for names in a line about several services. The first is always there.
+const listWidth = 60
+
+// listed names as many as there is room for, and counts the others.
+func listed(names []string) string {
+	shown, width := 1, len(names[0])
+	for shown < len(names) && width+len(", ")+len(names[shown]) <= listWidth {
+		width += len(", ") + len(names[shown])
+		shown++
+	}
+	text := strings.Join(names[:shown], ", ")
+	if more := len(names) - shown; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // Tail returns the end of the log of what brought the change, secrets masked; nil if there is none.
