@@ -22,7 +22,7 @@ type Event struct {
 	Text          string    `json:"text"`        // one line: what and why
 	Log           string    `json:"log"`         // path of the output; empty if there is none
 	Tail          []string  `json:"tail"`        // its last lines, never null
-	Fingerprint   string    `json:"fingerprint"` // of the plan; empty if there is none
+	Fingerprint   string    `json:"fingerprint"` // of what was done about the service, 64 hex digits; empty if nothing was
 }
 
 // The kinds of events.

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -85,13 +86,7 @@ func (m Mail) message(e Event) ([]byte, error) {
 // maxSubject is how many characters of a subject are kept.
 const maxSubject = 150
 
-func subject(e Event) string {
-	parts := []string{"cdplan on " + e.Host, e.Kind}
-	if len(e.Services) > 0 {
-		parts[1] += " " + strings.Join(e.Services, ", ")
-	}
-	return cut(strings.Join(append(parts, e.Text), ": "), maxSubject)
-}
+func subject(e Event) string { return cut("cdplan on "+e.Host+": "+cmp.Or(e.Text, e.Kind), maxSubject) }
 
 // encode makes the value of a header of one line of text: encoded words (RFC 2047) where it takes them, each on a line of its own.
 func encode(text string) string {
@@ -121,7 +116,7 @@ func text(e Event) string {
 	var b strings.Builder
 	b.WriteString(e.Text + "\n\n")
 	for _, line := range [][2]string{
-		{"host", e.Host}, {"services", strings.Join(e.Services, ", ")}, {"plan", e.Fingerprint}, {"log", e.Log},
+		{"host", e.Host}, {"services", strings.Join(e.Services, ", ")}, {"fingerprint", e.Fingerprint}, {"log", e.Log},
 	} {
 		if line[1] != "" {
 			b.WriteString(line[0] + ": " + line[1] + "\n")

@@ -61,7 +61,7 @@ func TestMail(t *testing.T) {
 	m := team()
 	m.Sendmail = path
 	e := failing()
-	e.Text = "mojo ended with exit code 3: größer als erlaubt"
+	e.Text = "api, web failing: mojo ended with exit code 3: größer als erlaubt"
 	if err := (Notifier{Name: "team", Via: m}).Send(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
@@ -71,18 +71,18 @@ func TestMail(t *testing.T) {
 	headers, body := parse(t, []byte(read(t, dir, "message")))
 	want := map[string]string{
 		"From": `"cdplan" <cdplan@example.com>`, "To": "<cd@example.com>, Ann É <ann@example.com>",
-		"Subject": "cdplan on deployer-1: failing api, web: mojo ended with exit code 3: größer als erlaubt",
+		"Subject": "cdplan on deployer-1: api, web failing: mojo ended with exit code 3: größer als erlaubt",
 		"Date":    "Sun, 22 Nov 2026 18:00:00 +0000", "Message-Id": "<7f3a@deployer-1>", "Auto-Submitted": "auto-generated",
 		"X-Cdplan-Event": "failing", "Mime-Version": "1.0", "Content-Type": "text/plain; charset=utf-8", "Content-Transfer-Encoding": "quoted-printable",
 	}
 	if diff := cmp.Diff(want, headers); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
 	}
-	text := `mojo ended with exit code 3: größer als erlaubt
+	text := `api, web failing: mojo ended with exit code 3: größer als erlaubt
 
 host: deployer-1
 services: api, web
-plan: 0d8b-5d33-e207
+fingerprint: 0d8b-5d33-e207
 log: /var/lib/cdplan/logs/api/r1.log
 
 The last lines of the log:
