@@ -318,7 +318,7 @@ func TestConfirm(t *testing.T) {
 		action   string
 		want     string
 	}{{true, "redeploy", "deployed"}, {false, "redeploy", "interrupted"}, {false, "record", "recorded"}} {
-		a.Action = test.action
+		a.Action, a.Deployed = test.action, false
 		id, err := f.journal.Start(t.Context(), a)
 		if err == nil && test.deployed {
 			err = f.journal.Deployed(t.Context(), id)
@@ -374,14 +374,14 @@ func TestStandings(t *testing.T) {
 			`parked failed twice: it broke; a new revision or "cdplan retry api" frees it`},
 		{"interrupted", plan.Redeploy, &Result{Outcome: Interrupted, Err: failure()}, failed(1), ""},
 		{"not started", plan.Redeploy, &Result{Outcome: NotStarted}, state.ServicePast{}, "well"},
-		{"not started, and failed before", plan.Redeploy, &Result{Outcome: NotStarted}, failed(1), ""},
+		{"not started, and failed meanwhile", plan.Redeploy, &Result{Outcome: NotStarted}, failed(1), "failing next try 2026-01-02 03:09 UTC: failed once: it broke"},
 		{"waiting", plan.Waiting, nil, failed(1), "failing next try 2026-01-02 03:09 UTC: failed once: it broke"},
 		{"waiting for the host", plan.Waiting, nil, state.ServicePast{}, "well"},
 		{"held", plan.Held, nil, state.ServicePast{}, "held why"},
 		{"unapproved", plan.Unapproved, nil, state.ServicePast{}, "held why"},
 		{"frozen", plan.Frozen, nil, state.ServicePast{}, "well"},
 		{"frozen, and deployed before", plan.Frozen, nil, state.ServicePast{Last: &state.Attempt{Result: "deployed"}}, "well"},
-		{"frozen, and failed before", plan.Frozen, nil, failed(1), ""},
+		{"frozen, and failed before", plan.Frozen, nil, failed(1), "failing next try 2026-01-02 03:09 UTC: failed once: it broke"},
 		{"blocked", plan.Blocked, nil, state.ServicePast{}, "well"},
 		{"invalid", plan.Invalid, nil, state.ServicePast{}, "invalid fault"},
 		{"unknown", plan.Unknown, nil, state.ServicePast{}, "unknown fault"},

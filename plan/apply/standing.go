@@ -44,9 +44,7 @@ func (s standing) tell() (state.Word, string) {
 		return state.Well, ""
 	case s.result != nil && s.result.Outcome == Failed:
 		return s.failing(s.result.Err.Error())
-	case s.result != nil && s.result.Outcome == NotStarted: // another run may have tried it meanwhile, and failed
-		return s.failing("")
-	case s.result != nil:
+	case s.result != nil && s.result.Outcome != NotStarted:
 		return s.idle()
 	}
 	switch s.Verdict {
@@ -58,10 +56,9 @@ func (s standing) tell() (state.Word, string) {
 		return state.Invalid, s.Err.Error()
 	case plan.Unknown:
 		return state.Unknown, s.Err.Error()
-	case plan.Waiting, plan.Parked:
-		if word, reason := s.failing(""); word != "" {
-			return word, reason
-		}
+	}
+	if word, reason := s.failing(""); word != "" { // it waits, is parked, or another run has tried it meanwhile
+		return word, reason
 	}
 	return s.idle()
 }
