@@ -35,8 +35,8 @@ func (h Hold) String() string {
 	return h.Reason
 }
 
-// Bar returns what keeps anything from being started for a service at that time, whatever is to be done: a hold, which may be nil, or else a
-// freeze. No verdict says that nothing does.
+// Bar returns what keeps anything from being started for a service at that time, whatever is to be done: a hold, which may be nil, or else the
+// freeze that lasts longest. No verdict says that nothing does.
 func (r Rules) Bar(service string, hold *state.Hold, now time.Time) (Verdict, Hold) {
 	if hold != nil && now.Before(hold.Until) {
 		return Held, Hold{By: hold.User, Reason: hold.Reason, Until: hold.Until}
@@ -44,12 +44,16 @@ func (r Rules) Bar(service string, hold *state.Hold, now time.Time) (Verdict, Ho
 	if r.BreakFreeze {
 		return "", Hold{}
 	}
+	var frozen Hold
 	for _, freeze := range r.Freezes {
-		if end, open := freeze.Window.Until(now); open && freeze.concerns(service) {
-			return Frozen, Hold{By: freeze.Owner, Reason: freeze.Name + ": " + freeze.Reason, Until: end.UTC()}
+		if end, open := freeze.Window.Until(now); open && freeze.concerns(service) && end.After(frozen.Until) {
+			frozen = Hold{By: freeze.Owner, Reason: freeze.Name + ": " + freeze.Reason, Until: end.UTC()}
 		}
 	}
-	return "", Hold{}
+	if frozen.Until.IsZero() {
+		return "", Hold{}
+	}
+	return Frozen, frozen
 }
 
 func (f Freeze) concerns(service string) bool {

@@ -66,6 +66,10 @@ func TestHeld(t *testing.T) {
 			in.Freezes = []Freeze{{Name: "n", Owner: "o", Reason: "r", Window: window(until)}}
 		},
 			"api frozen until 2027-03-03 18:00 UTC by o: n: r\nweb frozen until 2027-03-03 18:00 UTC by o: n: r"},
+		{"two freezes", func(in *Input, _ *state.ServicePast) {
+			longer := Freeze{Name: "year", Owner: "o", Reason: "r", Window: window(until.Add(time.Hour)), Services: []string{"api"}}
+			in.Freezes = []Freeze{freeze, longer, freeze}
+		}, "api frozen until 2027-03-03 19:00 UTC by o: year: r" + web},
 		{"broken freeze", func(in *Input, _ *state.ServicePast) { in.Freezes, in.BreakFreeze = []Freeze{freeze}, true }, "api redeploy" + web},
 		{"a hold outlasts a broken freeze", func(in *Input, p *state.ServicePast) { p.Hold, in.BreakFreeze = hold, true },
 			"api held until 2027-03-03 18:00 UTC by ann: the database moves" + web},
