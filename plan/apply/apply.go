@@ -55,7 +55,7 @@ type Result struct {
 	Outcome Outcome
 	Cause   string    // of a skipped service: the service whose end skipped it
 	Err     error     // why it is not Deployed or Recorded, where there is more to say
-	Log     string    // path of the output; empty if nothing was done
+	Log     string    // path of the output; empty if there is none
 	Phase   string    // the last that mojo told of
 	Attempt int64     // its ID in the journal; 0 if nothing was done
 	Start   time.Time // UTC; zero if nothing was done

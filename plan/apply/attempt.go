@@ -34,7 +34,10 @@ func (a *attempt) run(ctx context.Context, result *Result) {
 	a.events <- Event{Time: a.note.Begin, Service: a.note.Service, Kind: EventStart, Log: a.note.Log, Usual: a.Past.Services[a.note.Service].Usual}
 	err := a.steps(ctx)
 	a.note.End = a.now()
-	result.Start, result.End, result.Log, result.Phase, result.Attempt = a.note.Begin, a.note.End, a.note.Log, a.note.Phase, a.note.ID
+	result.Start, result.End, result.Phase, result.Attempt = a.note.Begin, a.note.End, a.note.Phase, a.note.ID
+	if _, err := os.Stat(a.note.Log); err == nil {
+		result.Log = a.note.Log
+	}
 	result.Outcome, a.note.Blame, result.Err = a.judge(ctx, err)
 	a.note.Result = string(result.Outcome)
 	if result.Err != nil {
