@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"launchpad.net/cdplan/plan"
 	"launchpad.net/cdplan/providers"
@@ -51,7 +52,10 @@ func (a *attempt) run(ctx context.Context, result *Result) {
 func (a *attempt) begin(ctx context.Context) error {
 	d, now := a.decision, a.now()
 	a.note = state.Attempt{Service: d.Service, Run: state.RunName(now), Action: string(d.Verdict), Revisions: d.Revisions, Hash: resource.Hash(d.Revisions),
-		Fingerprint: d.Fingerprint, Begin: now, Deployed: slices.Contains(d.Reasons, plan.NotRecorded), Owner: a.Owner, Reason: a.Reason}
+		Fingerprint: d.Fingerprint, Begin: now, Deployed: slices.Contains(d.Reasons, plan.NotRecorded), Owner: a.Owner}
+	if a.frozen(now) {
+		a.note.Reason = a.Reason
+	}
 	for _, change := range d.Changes {
 		a.note.Moves = append(a.note.Moves, state.Move{Label: change.Label, From: change.From, To: change.To})
 	}
@@ -61,6 +65,13 @@ func (a *attempt) begin(ctx context.Context) error {
 	}
 	a.note.ID, err = a.Journal.Start(ctx, a.note)
 	return err
+}
+
+// frozen says whether a freeze is in force for the service, broken or not.
+func (a *attempt) frozen(now time.Time) bool {
+	unbroken := plan.Rules{Freezes: a.Rules.Freezes}
+	verdict, _ := unbroken.Bar(a.decision.Service, nil, now)
+	return verdict != ""
 }
 
 // steps does one after another, and stops at the first that fails.

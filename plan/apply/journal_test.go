@@ -60,6 +60,7 @@ func TestJournal(t *testing.T) {
 	f.world.FailApply(recordAddr("host"), errors.New("no network"))
 	o := f.options()
 	o.Parallelism, o.Reason = 1, "it is urgent"
+	o.Rules = plan.Rules{BreakFreeze: true, Freezes: []plan.Freeze{{Name: "week end", Services: []string{"go*"}, Window: always{}}}}
 	f.run(t.Context(), f.plan(), o)
 	check(t, "history", "bad redeploy failed revision mojo ended with exit code 1\ngood redeploy deployed\n"+
 		"host redeploy failed host deployed but not recorded: no network (deployed)\njuju record recorded\nmaas record failed host no disk", f.history())
@@ -72,7 +73,15 @@ func TestJournal(t *testing.T) {
 	if a.Run != "20260102T030405.000Z" || !strings.HasSuffix(a.Log, a.Run+".log") || a.Fingerprint == "" || a.Owner.User != "ann" || a.Reason != "it is urgent" {
 		t.Errorf("got %+v", a)
 	}
+	if others, err := f.journal.History(t.Context(), "bad", 1); err != nil || len(others) != 1 || others[0].Reason != "" {
+		t.Errorf("no freeze was broken for this one: %v, %+v", err, others)
+	}
 }
+
+// always is a window that is open.
+type always struct{}
+
+func (always) Until(now time.Time) (time.Time, bool) { return now.Add(time.Hour), true }
 
 // What was deployed and could not be recorded is recorded by the next run, and not deployed again.
 func TestRecordLater(t *testing.T) {
