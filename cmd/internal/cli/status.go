@@ -42,6 +42,16 @@ func runStatus(ctx context.Context, o statusOptions) error {
 	if o.maxAge < 0 {
 		return errors.New("-max-age must be 0 or more")
 	}
+	err := o.status(ctx)
+	if err == nil || !o.nagios || errors.As(err, new(exit)) {
+		return err
+	}
+	o.env.report(err)
+	return errors.Join(view.Said(o.env.Stdout, "cdplan %s: cannot tell how things stand", view.Critical), exit(view.Critical))
+}
+
+// status prints how things stand, and returns their level as an exit code if it is for Nagios.
+func (o statusOptions) status(ctx context.Context) error {
 	fleet, err := o.host()
 	if err != nil {
 		return err
