@@ -104,8 +104,8 @@ func (j *Journal) Finish(ctx context.Context, a Attempt) error {
 		a.Error, a.ID)
 }
 
-// Forgive lets a service be tried at once, whatever failed before, and deployed in full, whatever an attempt has left to record. It returns how many attempts
-// that concerns.
+// Forgive lets a service be tried at once, whatever failed before, and deployed in full, whatever an attempt has left to record. It returns how
+// many attempts that concerns.
 func (j *Journal) Forgive(ctx context.Context, service, user string, now time.Time) (int64, error) {
 	result, err := j.db.ExecContext(ctx, `UPDATE attempts SET forgiven = ? WHERE service = ? AND forgiven = '' AND result IN ('failed', 'interrupted')
 		AND id > (SELECT COALESCE(MAX(id), 0) FROM attempts WHERE service = ? AND result IN ('deployed', 'recorded'))`, formatTime(now)+" "+user, service, service)

@@ -243,8 +243,8 @@ const shortestSecret = 4
 // credential matches the names of variables of our own environment whose values are secrets as well.
 var credential = regexp.MustCompile(`^[A-Z_]*(PASSWORD|SECRET|TOKEN)[A-Z_]*$`)
 
-// mask replaces every secret value, those of the credentials in our own environment among them, the longest first, so that one that holds another leaves no rest. Of a secret of several lines each
-// line is one too, since tools print them indented or in part.
+// mask replaces every secret value, those of the credentials in our own environment among them, the longest first, so that one that holds
+// another leaves no rest. Of a secret of several lines each line is one too, since tools print them indented or in part.
 func mask(text string, secrets map[string]string) string {
 	values := slices.Collect(maps.Values(secrets))
 	for _, variable := range os.Environ() {
