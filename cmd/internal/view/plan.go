@@ -242,6 +242,14 @@ func kindOf(err error) string {
 	return "cannot be read"
 }
 
+// held says in full what holds a service back, such as "held until ..." or "waiting: next try ...".
+func held(d plan.Decision) string {
+	if d.Held.By != "" {
+		return string(d.Verdict) + " " + clean(d.Held.String())
+	}
+	return string(d.Verdict) + ": " + clean(d.Held.String())
+}
+
 // detail tells each change of a service: between which revisions, and what they say. Of a service that is new the table says it all, if there
 // was room.
 func detail(d plan.Decision, s Style) []string {
@@ -255,7 +263,7 @@ func detail(d plan.Decision, s Style) []string {
 	}
 	texts := []string{"", s.paint(bold, clean(d.Service)) + ": " + strings.Join(reasons, ", ")}
 	if cutOff {
-		for i, line := range strings.Split(text.WrapSoft(string(d.Verdict)+" "+clean(d.Held.String()), holdWidth), "\n") {
+		for i, line := range strings.Split(text.WrapSoft(held(d), holdWidth), "\n") {
 			texts = append(texts, strings.Repeat("  ", min(i, 1)+1)+strings.TrimRight(line, " "))
 		}
 	}
