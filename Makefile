@@ -41,10 +41,10 @@ bench:
 	@test/needs.sh
 	$(GO) test -run '^$$' -bench . -benchmem -count $(count) $(benchmarks)
 
-# The tests of reliability at full length, minutes of them, and what they counted.
+# The tests of reliability at full length, minutes of them, with the figures of docs/reliability.md.
 crash:
 	@test/needs.sh
-	$(GO) test ./cmd/cdplan -run '^TestCrash' -count 1 -long -v -timeout 2h
+	$(GO) test ./cmd/cdplan -run '^Test(Crash|Many|Race|Readers)' -count 1 -long -v -timeout 2h
 
 # The packages that keep expected output beside their input.
 golden = $(shell grep -l '"update", false' -r --include='*_test.go' . | xargs -n 1 dirname | sort -u)

@@ -38,7 +38,7 @@ func BenchmarkPlan(b *testing.B) {
 	}
 }
 
-func run(b *testing.B, cmd *exec.Cmd) {
+func run(b testing.TB, cmd *exec.Cmd) {
 	b.Helper()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("%v: %v\n%s", cmd.Args, err, out)
@@ -46,7 +46,7 @@ func run(b *testing.B, cmd *exec.Cmd) {
 }
 
 // benchFleet makes the services and their cloud, and returns the environment to plan them in.
-func benchFleet(b *testing.B, n int) []string {
+func benchFleet(b testing.TB, n int) []string {
 	b.Helper()
 	dir := b.TempDir()
 	home := filepath.Join(dir, "home")
@@ -70,7 +70,7 @@ type template struct {
 	sum      string // of the config.ini
 }
 
-func newTemplate(b *testing.B, dir string, environment []string) template {
+func newTemplate(b testing.TB, dir string, environment []string) template {
 	b.Helper()
 	writeFile(b, filepath.Join(dir, "config.ini"), []byte("[service]\n"))
 	for _, args := range [][]string{{"init", "-q"}, {"add", "-q"}, {"commit", "-q", "-m", "Start"}} {
@@ -90,7 +90,7 @@ func sum(text []byte) string {
 }
 
 // addService makes a service whose three servers carry what its branches say.
-func addService(b *testing.B, dir, name string, t template, cloud *novatest.Server) {
+func addService(b testing.TB, dir, name string, t template, cloud *novatest.Server) {
 	b.Helper()
 	labels := []string{"spec", "app", "charm", "lib"}
 	revisions := map[string]resource.Revision{"config": t.revision}
@@ -113,7 +113,7 @@ func addService(b *testing.B, dir, name string, t template, cloud *novatest.Serv
 	}
 }
 
-func (t template) copyBranch(b *testing.B, dir string) {
+func (t template) copyBranch(b testing.TB, dir string) {
 	b.Helper()
 	for _, name := range []string{".bzr/branch-format", ".bzr/branch/format", ".bzr/branch/last-revision"} {
 		text, err := os.ReadFile(filepath.Join(t.dir, name))
@@ -123,7 +123,7 @@ func (t template) copyBranch(b *testing.B, dir string) {
 }
 
 // copyTree makes the branch and a working tree in which config is committed.
-func (t template) copyTree(b *testing.B, dir string, config []byte) {
+func (t template) copyTree(b testing.TB, dir string, config []byte) {
 	b.Helper()
 	t.copyBranch(b, dir)
 	writeFile(b, filepath.Join(dir, "config.ini"), config)
@@ -144,13 +144,13 @@ func rehash(dirstate []byte, from, to string) []byte {
 	return bytes.Join(lines, []byte("\n"))
 }
 
-func writeFile(b *testing.B, name string, text []byte) {
+func writeFile(b testing.TB, name string, text []byte) {
 	b.Helper()
 	check(b, os.MkdirAll(filepath.Dir(name), 0o700))
 	check(b, os.WriteFile(name, text, 0o600))
 }
 
-func check(b *testing.B, err error) {
+func check(b testing.TB, err error) {
 	b.Helper()
 	if err != nil {
 		b.Fatal(err)
