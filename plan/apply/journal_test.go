@@ -386,6 +386,7 @@ func TestStandings(t *testing.T) {
 		{"not started, and failed meanwhile", plan.Redeploy, &Result{Outcome: NotStarted}, failed(1), "failing next try 2026-01-02 03:09 UTC: failed once: it broke"},
 		{"waiting", plan.Waiting, nil, failed(1), "failing next try 2026-01-02 03:09 UTC: failed once: it broke"},
 		{"waiting for the host", plan.Waiting, nil, state.ServicePast{}, "well"},
+		{"waiting for the host, and failed before", plan.Waiting, nil, state.ServicePast{Last: &state.Attempt{Result: "failed"}}, "failing why"},
 		{"held", plan.Held, nil, state.ServicePast{}, "held why"},
 		{"unapproved", plan.Unapproved, nil, state.ServicePast{}, "held why"},
 		{"frozen", plan.Frozen, nil, state.ServicePast{}, "well"},

@@ -57,7 +57,11 @@ func (s standing) tell() (state.Word, string) {
 	case plan.Unknown:
 		return state.Unknown, s.Err.Error()
 	}
-	if word, reason := s.failing(""); word != "" { // it waits, is parked, or another run has tried it meanwhile
+	why := ""
+	if last := s.past.Last; s.Verdict == plan.Waiting && last != nil && last.Result == string(Failed) && last.Forgiven == "" {
+		why = s.Held.String() // its own time is over, and the host is what it waits for
+	}
+	if word, reason := s.failing(why); word != "" { // it waits, is parked, or another run has tried it meanwhile
 		return word, reason
 	}
 	return s.idle()
