@@ -86,7 +86,7 @@ func (w *world) timed(args ...string) ended {
 	return e
 }
 
-func size() int {
+func fleetSize() int {
 	if *long {
 		return 200
 	}
@@ -95,7 +95,7 @@ func size() int {
 
 // One service in five fails, several at a time: all others are deployed, and nobody takes that for trouble of the host.
 func TestManyFailing(t *testing.T) {
-	n := size()
+	n := fleetSize()
 	w := newMany(t, n, "case $1 in *[05]) true;; *) false;; esac")
 	e := w.timed("cdplan", "apply", "-auto", "-parallelism", "8")
 	if e.code != 4 {
@@ -125,7 +125,7 @@ func TestManyFailing(t *testing.T) {
 
 // All services fail the same way: after three the host is blamed, and no more are started.
 func TestManyAllFailing(t *testing.T) {
-	n := size()
+	n := fleetSize()
 	w := newMany(t, n, "true")
 	e := w.timed("cdplan", "apply", "-auto", "-parallelism", "8")
 	if e.code != 4 {
