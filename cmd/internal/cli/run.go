@@ -60,8 +60,8 @@ func (r *run) remember(ctx context.Context) error {
 func (r *run) close() error { return errors.Join(r.report.close(), r.journal.Close()) }
 
 func goneText(past state.Past, gone []string) string {
-	return fmt.Sprintf("%d of the %d services that the last complete run saw are gone: %s. If the directory of the services is mounted and they were removed on purpose, "+
-		"run \"cdplan apply\" by hand, without -auto, once", len(gone), len(past.Seen), names(gone))
+	return fmt.Sprintf("%d of the %d services that the last complete run saw are gone: %s. If the directory of the services is mounted "+
+		"and they were removed on purpose, run \"cdplan apply\" by hand, without -auto, once", len(gone), len(past.Seen), names(gone))
 }
 
 // follow applies the plan and reports what has changed.
@@ -123,7 +123,8 @@ func (r *run) finish(ctx context.Context, p *plan.Plan, results []apply.Result, 
 		for _, service := range r.fleet.Services {
 			seen = append(seen, service.Name)
 		}
-		errs = append(errs, r.report.forget(ctx, seen), r.journal.See(ctx, seen), r.dir.Beat(state.Heartbeat{Time: r.env.Now().UTC(), Services: len(seen), Verdicts: tally(p)}))
+		beat := state.Heartbeat{Time: r.env.Now().UTC(), Services: len(seen), Verdicts: tally(p)}
+		errs = append(errs, r.report.forget(ctx, seen), r.journal.See(ctx, seen), r.dir.Beat(beat))
 	}
 	if r.metricsFile != "" {
 		errs = append(errs, r.writeMetrics(ctx))
