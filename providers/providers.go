@@ -4,6 +4,7 @@ package providers
 
 import (
 	"context"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -66,7 +67,7 @@ type Checker interface {
 // Survivor is an Applier whose work may outlive cdplan, and which can tell afterwards how it ended.
 type Survivor interface {
 	Applier
-	// Outcome returns how the work ended whose output went to that log: err is what Apply would have returned. It is not known if the work goes on,
-	// or was cut off without leaving word.
-	Outcome(log string) (known bool, err error)
+	// Outcome returns when and how the work ended whose output went to that log: err is what Apply would have returned. There is no time if the work
+	// goes on, or was cut off without leaving word.
+	Outcome(log string) (end time.Time, err error)
 }

@@ -266,9 +266,14 @@ func (s survivor) Apply(context.Context, resource.Step, func(resource.Event)) (r
 	return resource.Object{}, nil
 }
 
-func (s survivor) Outcome(log string) (bool, error) {
-	err, known := s[log]
-	return known, err
+// ended is when all that a survivor knows of ended.
+var ended = time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)
+
+func (s survivor) Outcome(log string) (end time.Time, err error) {
+	if err, known := s[log]; known {
+		return ended, err
+	}
+	return time.Time{}, nil
 }
 
 // How an attempt ended whose cdplan was killed is learnt from what it has left.
@@ -310,6 +315,13 @@ func TestSettle(t *testing.T) {
 			}
 			if err := errors.Join(lock.Close(), Settle(t.Context(), o)); err != nil {
 				t.Fatal(err)
+			}
+			end := o.Now()
+			if len(test.left) > 0 {
+				end = ended
+			}
+			if got := f.past().Services["api"].Last.End; !got.Equal(end) {
+				t.Errorf("it ended at %s, want %s", got, end)
 			}
 			check(t, "settled", strings.Join(strings.Fields("api "+test.action+" "+test.want), " "), strings.Join(strings.Fields(f.history()), " "))
 		})

@@ -50,36 +50,41 @@ func (o Options) past(ctx context.Context, service string) (state.ServicePast, e
 	return past, errors.Join(err, o.Journal.Finish(ctx, last))
 }
 
-// Settled says how an attempt ended that nobody waited for, as far as that can be told.
+// Settled says how an attempt ended that nobody waited for, as far as that can be told. Where nothing tells when, it ended by now.
 func Settled(a state.Attempt, types map[string]providers.Resource, now time.Time) state.Attempt {
-	a.End, a.Result, a.Error = now, string(Interrupted), "cdplan was killed, and nothing tells how the deploy ended"
-	if a.Action == string(plan.Record) {
+	end, failed := left(types, a.Log)
+	a.End, a.Result = now, string(Interrupted)
+	if !end.IsZero() {
+		a.End = end
+	}
+	switch {
+	case a.Action == string(plan.Record):
 		a.Error = "cdplan was killed"
-		return a
-	}
-	if a.Deployed {
+	case a.Deployed:
 		a.Error = "cdplan was killed before it was recorded"
-		return a
-	}
-	for _, typ := range types {
-		survivor, ok := typ.(providers.Survivor)
-		if !ok {
-			continue
-		}
-		known, err := survivor.Outcome(a.Log)
-		switch {
-		case known && err == nil:
-			a.Deployed, a.Error = true, "cdplan was killed before the deploy ended well; it was not recorded"
-		case known:
-			a.Result, a.Error = string(Failed), err.Error()
-			if errors.As(err, new(*resource.Failure)) {
-				a.Blame = state.BlameRevision
-			} else {
-				a.Blame = state.BlameHost
-			}
+	case end.IsZero():
+		a.Error = "cdplan was killed, and nothing tells how the deploy ended"
+	case failed == nil:
+		a.Deployed, a.Error = true, "cdplan was killed before the deploy ended well; it was not recorded"
+	default:
+		a.Result, a.Blame, a.Error = string(Failed), state.BlameHost, failed.Error()
+		if errors.As(failed, new(*resource.Failure)) {
+			a.Blame = state.BlameRevision
 		}
 	}
 	return a
+}
+
+// left asks all types for the word that the work with that log has left. There is no time if there is none.
+func left(types map[string]providers.Resource, log string) (end time.Time, err error) {
+	for _, typ := range types {
+		if survivor, ok := typ.(providers.Survivor); ok {
+			if end, err := survivor.Outcome(log); !end.IsZero() {
+				return end, err
+			}
+		}
+	}
+	return time.Time{}, nil
 }
 
 // Confirm notes of attempts that were interrupted that all servers carry what they were to bring: they were interrupted after that.

@@ -143,9 +143,9 @@ func TestWord(t *testing.T) {
 			if got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
-			known, err := w.run.Outcome(w.step.Log)
-			if !known || fmt.Sprint(err) != fmt.Sprint(applied) {
-				t.Errorf("outcome %v %v, but Apply said %v", known, err, applied)
+			end, err := w.run.Outcome(w.step.Log)
+			if end.IsZero() || fmt.Sprint(err) != fmt.Sprint(applied) {
+				t.Errorf("outcome %v %v, but Apply said %v", end, err, applied)
 			}
 			if test.err == "" {
 				if err != nil {
@@ -200,12 +200,12 @@ func TestNeverRan(t *testing.T) {
 
 func TestNoWord(t *testing.T) {
 	w := newWorld(t, "exit 0")
-	if known, err := w.run.Outcome(w.step.Log); known || err != nil {
-		t.Errorf("without a file: %v, %v", known, err)
+	if end, err := w.run.Outcome(w.step.Log); !end.IsZero() || err != nil {
+		t.Errorf("without a file: %v, %v", end, err)
 	}
 	w.write("r1.log.exit", "{", 0o600)
-	if known, err := w.run.Outcome(w.step.Log); known || err != nil {
-		t.Errorf("with half a file: %v, %v", known, err)
+	if end, err := w.run.Outcome(w.step.Log); !end.IsZero() || err != nil {
+		t.Errorf("with half a file: %v, %v", end, err)
 	}
 }
 
@@ -229,13 +229,13 @@ func TestParentKilled(t *testing.T) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
 		t.Errorf("the lock while the deploy runs: %v", err)
 	}
-	if known, _ := w.run.Outcome(w.step.Log); known {
+	if end, _ := w.run.Outcome(w.step.Log); !end.IsZero() {
 		t.Error("there is word of its end while it runs")
 	}
 	w.write("go", "\n", 0)
 	w.lockOf()
-	if known, err := w.run.Outcome(w.step.Log); !known || err == nil || err.Error() != w.script+" ended with exit code 3" {
-		t.Errorf("got %v %v", known, err)
+	if end, err := w.run.Outcome(w.step.Log); end.IsZero() || err == nil || err.Error() != w.script+" ended with exit code 3" {
+		t.Errorf("got %v %v", end, err)
 	}
 	if _, err := os.Stat(stampFile(w.step.Log)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the stamp file is still there: %v", err)

@@ -79,13 +79,13 @@ func (w word) err(log string) error {
 	return &resource.Failure{Err: why, Log: log}
 }
 
-// Outcome returns how the deploy ended that had that log. The failure has no tail, since what had to be hidden in it is not known any more.
-func (r *runner) Outcome(log string) (known bool, err error) {
+// Outcome returns when and how the deploy ended that had that log. The failure has no tail, since what had to be hidden in it is not known any more.
+func (r *runner) Outcome(log string) (end time.Time, err error) {
 	w, known := readWord(log)
 	if !known {
-		return false, nil
+		return time.Time{}, nil
 	}
-	return true, w.err(log)
+	return w.End, w.err(log)
 }
 
 // withTail adds the end of the log to a failure, with the values of the environment masked.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"launchpad.net/cdplan/cmd/internal/view"
+	"launchpad.net/cdplan/plan/apply"
 	"launchpad.net/cdplan/state"
 )
 
@@ -132,6 +133,9 @@ func newRetry(c *common) *cobra.Command {
 		Example: "  cdplan retry api && cdplan apply -target api",
 		Args:    someServices,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := c.settle(cmd.Context()); err != nil {
+				return err
+			}
 			return c.journalled(cmd.Context(), args, func(j *state.Journal, service string) error {
 				n, err := j.Forgive(cmd.Context(), service, c.env.Owner.User, c.env.Now())
 				switch {
@@ -144,6 +148,25 @@ func newRetry(c *common) *cobra.Command {
 			})
 		},
 	}
+}
+
+// settle learns how attempts ended whose cdplan was killed, since what nobody knows of cannot be forgiven.
+func (c *common) settle(ctx context.Context) (err error) {
+	fleet, err := c.open(ctx, selection{}, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, fleet.close()) }()
+	dir, err := fleet.stateDir()
+	if err != nil {
+		return err
+	}
+	journal, err := dir.OpenJournal(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, journal.Close()) }()
+	return apply.Settle(ctx, apply.Options{Types: fleet.types, Journal: journal, Dir: dir, Owner: c.env.Owner, Now: c.env.Now})
 }
 
 // journalled does something in the journal for each of the services, all of which must be there.

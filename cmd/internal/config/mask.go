@@ -75,11 +75,18 @@ func maskValue(value []byte, public bool) {
 	}
 }
 
-// maskPasswords returns the text of cdplan.hcl for showing lines of it: as long as the original, without the passwords in URLs.
+// webhookURL is the URL of a webhook, which is a secret by itself.
+var webhookURL = regexp.MustCompile(`^\s*url\s*=(.*)`)
+
+// maskPasswords returns the text of cdplan.hcl for showing lines of it: as long as the original, without the passwords in URLs and without those URLs
+// that are secrets.
 func maskPasswords(src []byte) []byte {
 	shown := bytes.Clone(src)
 	for line := range bytes.Lines(shown) {
 		maskValue(line, true)
+		if found := webhookURL.FindSubmatchIndex(line); found != nil {
+			overwrite(line[found[2]:found[3]])
+		}
 	}
 	return shown
 }

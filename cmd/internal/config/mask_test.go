@@ -81,8 +81,8 @@ func TestMaskEscapes(t *testing.T) {
 }
 
 func TestMaskPasswords(t *testing.T) {
-	src := "provider \"bzr\" {\n  rewrite = { \"lp:\" = \"http://u:s3cret@h/\" }\n  command = \"/usr/bin/brz\"\n}\n"
-	want := "provider \"bzr\" {\n  rewrite = { \"lp:\" = \"http://u:******@h/\" }\n  command = \"/usr/bin/brz\"\n}\n"
+	src := "provider \"bzr\" {\n  rewrite = { \"lp:\" = \"http://u:s3cret@h/\" }\n  command = \"/usr/bin/brz\"\n}\n  url = \"https://h/s3cret\" x\n"
+	want := "provider \"bzr\" {\n  rewrite = { \"lp:\" = \"http://u:******@h/\" }\n  command = \"/usr/bin/brz\"\n}\n  url = ****************** *\n"
 	if got := string(maskPasswords([]byte(src))); got != want {
 		t.Errorf("got %s", got)
 	}
