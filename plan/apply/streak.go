@@ -5,6 +5,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"time"
 
 	"launchpad.net/cdplan/providers/resource"
 	"launchpad.net/cdplan/state"
@@ -13,11 +14,14 @@ import (
 // tripAt is how many services have to fail the same way, one after another, before the host is blamed.
 const tripAt = 3
 
-// streak watches for trouble of the host: different services that fail the same way while none succeeds. Bad revisions do not come like that.
+// streak watches for trouble of the host: different services that fail the same way while none succeeds. Bad revisions do not come like that, but where
+// several run at a time they may end like that: what began before another one had succeeded says less.
 type streak struct {
 	breaker  *state.Breaker // that was open before; nil if none was
+	well     time.Time      // when the last one ended that succeeded
 	how      string
 	attempts []int64
+	fresh    int // how many of them began after that
 	tripped  bool
 }
 
@@ -25,17 +29,20 @@ type streak struct {
 func (d *driver) judge(ctx context.Context, result *Result) error {
 	switch {
 	case result.Outcome == Deployed || result.Outcome == Recorded:
-		return d.well(ctx)
+		return d.well(ctx, result.End)
 	case result.Outcome != Failed:
 		return nil
 	}
 	s := &d.streak
 	if how := manner(*result); how != s.how {
-		s.how, s.attempts = how, nil
+		s.how, s.attempts, s.fresh = how, nil, 0
 	}
 	s.attempts = append(s.attempts, result.Attempt)
+	if !result.Start.Before(s.well) {
+		s.fresh++
+	}
 	again := s.breaker != nil && s.breaker.Error == s.how
-	if len(s.attempts) < tripAt && !again {
+	if s.fresh < tripAt && !again {
 		return nil
 	}
 	first := !s.tripped
@@ -48,9 +55,9 @@ func (d *driver) judge(ctx context.Context, result *Result) error {
 }
 
 // well ends the streak: this host can deploy.
-func (d *driver) well(ctx context.Context) error {
+func (d *driver) well(ctx context.Context, end time.Time) error {
 	open := d.streak.breaker != nil || d.streak.tripped
-	d.streak = streak{}
+	d.streak = streak{well: end}
 	if !open {
 		return nil
 	}
