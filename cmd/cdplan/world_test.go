@@ -102,7 +102,8 @@ func newWorld(t testing.TB, tools tools) *world {
 	w.must(err)
 	t.Cleanup(func() { w.must(cloud.Close()) })
 	w.cloud = cloud
-	w.env = append(append(os.Environ(), "PATH="+tools.bin+":"+os.Getenv("PATH")), variables...)
+	w.must(os.Mkdir(w.path(".tmp"), 0o700))
+	w.env = append(append(os.Environ(), "PATH="+tools.bin+":"+os.Getenv("PATH"), "TMPDIR="+w.path(".tmp")), variables...)
 	return w
 }
 
