@@ -303,12 +303,20 @@ echo $PPID > "$OUT/started"; while :; do sleep 0.1; done`)
 	w.wait(ended)
 }
 
-// TestSignalsOfTheDeploy: it is started with none of them ignored.
+// TestSignalsOfTheDeploy: it ignores no signal that it would not ignore without a supervisor.
 func TestSignalsOfTheDeploy(t *testing.T) {
-	w := newWorld(t, `grep SigIgn /proc/self/status > "$OUT/ignored"`)
+	script := `grep SigIgn /proc/self/status > "$OUT/ignored"`
+	w := newWorld(t, script)
 	w.mustApply()
-	if got := strings.Fields(w.read("ignored")); len(got) != 2 || strings.Trim(got[1], "0") != "" {
-		t.Errorf("ignored: %q", got)
+	dir := t.TempDir()
+	without := exec.Command("sh", "-c", script)
+	without.Env = append(os.Environ(), "OUT="+dir)
+	if err := without.Run(); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(dir + "/ignored")
+	if got := w.read("ignored"); err != nil || got != string(want) {
+		t.Errorf("ignored: %q, without a supervisor %q, %v", got, want, err)
 	}
 }
 
