@@ -145,22 +145,18 @@ func (j *Journal) History(ctx context.Context, service string, limit int) ([]Att
 }
 
 // phases returns the phases of the attempts from that ID on.
-func (j *Journal) phases(ctx context.Context, from int64) (found map[int64][]Phase, err error) {
-	rows, err := j.db.QueryContext(ctx, "SELECT attempt, begin, name FROM phases WHERE attempt >= ? ORDER BY rowid", from)
-	if err != nil {
-		return nil, j.fault(err)
-	}
-	defer func() { err = j.fault(errors.Join(err, rows.Close())) }()
-	found = map[int64][]Phase{}
-	for rows.Next() {
+func (j *Journal) phases(ctx context.Context, from int64) (map[int64][]Phase, error) {
+	found := map[int64][]Phase{}
+	err := j.each(ctx, func(rows *sql.Rows) error {
 		var id int64
 		var begin, name string
 		if err := rows.Scan(&id, &begin, &name); err != nil {
-			return nil, err
+			return err
 		}
 		found[id] = append(found[id], Phase{parseTime(begin), name})
-	}
-	return found, rows.Err()
+		return nil
+	}, "SELECT attempt, begin, name FROM phases WHERE attempt >= ? ORDER BY rowid", from)
+	return found, err
 }
 
 // Unfinished returns the attempts whose end is not known: they go on, or their cdplan died.
@@ -170,9 +166,6 @@ func (j *Journal) Unfinished(ctx context.Context) ([]Attempt, error) {
 
 // Revisions returns, newest first, what was deployed of a service by attempts that succeeded.
 func (j *Journal) Revisions(ctx context.Context, service string) ([]map[string]resource.Revision, error) {
-	if j == nil {
-		return nil, nil
-	}
 	attempts, err := j.attempts(ctx, "service = ? AND result = 'deployed' ORDER BY id DESC", service)
 	var found []map[string]resource.Revision
 	for _, a := range attempts {
@@ -182,22 +175,12 @@ func (j *Journal) Revisions(ctx context.Context, service string) ([]map[string]r
 }
 
 func (j *Journal) attempts(ctx context.Context, where string, arguments ...any) (found []Attempt, err error) {
-	if j == nil {
-		return nil, nil
-	}
-	rows, err := j.db.QueryContext(ctx, "SELECT "+attemptColumns+" FROM attempts WHERE "+where, arguments...)
-	if err != nil {
-		return nil, j.fault(err)
-	}
-	defer func() { err = j.fault(errors.Join(err, rows.Close())) }()
-	for rows.Next() {
+	err = j.each(ctx, func(rows *sql.Rows) error {
 		a, err := scanAttempt(rows)
-		if err != nil {
-			return nil, err
-		}
 		found = append(found, a)
-	}
-	return found, rows.Err()
+		return err
+	}, "SELECT "+attemptColumns+" FROM attempts WHERE "+where, arguments...)
+	return found, err
 }
 
 func scanAttempt(rows *sql.Rows) (a Attempt, err error) {
@@ -214,33 +197,17 @@ func scanAttempt(rows *sql.Rows) (a Attempt, err error) {
 	return a, nil
 }
 
-func (j *Journal) exec(ctx context.Context, statement string, arguments ...any) error {
-	_, err := j.db.ExecContext(ctx, statement, arguments...)
-	return j.fault(err)
-}
-
-func (j *Journal) write(ctx context.Context, do func(*sql.Tx) error) error {
-	return j.fault(transact(ctx, j.db, do))
-}
-
 // Totals counts the attempts by result; those whose end is not known have the result "".
-func (j *Journal) Totals(ctx context.Context) (totals map[string]int, err error) {
-	totals = map[string]int{}
-	if j == nil {
-		return totals, nil
-	}
-	rows, err := j.db.QueryContext(ctx, "SELECT result, COUNT(*) FROM attempts GROUP BY result")
-	if err != nil {
-		return nil, j.fault(err)
-	}
-	defer func() { err = j.fault(errors.Join(err, rows.Close())) }()
-	for rows.Next() {
+func (j *Journal) Totals(ctx context.Context) (map[string]int, error) {
+	totals := map[string]int{}
+	err := j.each(ctx, func(rows *sql.Rows) error {
 		var result string
 		var n int
 		if err := rows.Scan(&result, &n); err != nil {
-			return nil, err
+			return err
 		}
 		totals[result] = n
-	}
-	return totals, rows.Err()
+		return nil
+	}, "SELECT result, COUNT(*) FROM attempts GROUP BY result")
+	return totals, err
 }

@@ -123,6 +123,35 @@ func (j *Journal) open(mode string, settings ...string) (err error) {
 	return err
 }
 
+// each runs a query and hands every row of the answer to scan. A nil journal has none.
+func (j *Journal) each(ctx context.Context, scan func(*sql.Rows) error, query string, arguments ...any) (err error) {
+	if j == nil {
+		return nil
+	}
+	rows, err := j.db.QueryContext(ctx, query, arguments...)
+	if err != nil {
+		return j.fault(err)
+	}
+	defer func() { err = j.fault(errors.Join(err, rows.Close())) }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// exec changes the journal by one statement.
+func (j *Journal) exec(ctx context.Context, statement string, arguments ...any) error {
+	_, err := j.db.ExecContext(ctx, statement, arguments...)
+	return j.fault(err)
+}
+
+// write changes the journal as a whole or not at all.
+func (j *Journal) write(ctx context.Context, do func(*sql.Tx) error) error {
+	return j.fault(transact(ctx, j.db, do))
+}
+
 // Close releases the journal.
 func (j *Journal) Close() error {
 	if j == nil {

@@ -3,7 +3,6 @@ package state
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -51,12 +50,9 @@ type Breaker struct {
 // Past reads all that a plan has to know at that time. A nil journal has no past.
 func (j *Journal) Past(ctx context.Context, now time.Time) (p Past, err error) {
 	p.Services = map[string]ServicePast{}
-	if j == nil {
-		return p, nil
-	}
 	for _, read := range []func(context.Context, *Past) error{j.readLast, j.readFailures, j.readUsual, j.readBreaker, j.readSeen} {
 		if err := read(ctx, &p); err != nil {
-			return p, j.fault(err)
+			return p, err
 		}
 	}
 	holds, err := j.Holds(ctx, now)
@@ -134,21 +130,17 @@ const (
 	minSamples = 3
 )
 
-func (j *Journal) readUsual(ctx context.Context, p *Past) (err error) {
-	rows, err := j.db.QueryContext(ctx, `SELECT service, begin, end FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY service ORDER BY id DESC) AS nth
-		FROM attempts WHERE result = 'deployed' AND end >= begin) WHERE nth <= ?`, samples)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
+func (j *Journal) readUsual(ctx context.Context, p *Past) error {
 	took := map[string][]time.Duration{}
-	for rows.Next() {
+	err := j.each(ctx, func(rows *sql.Rows) error {
 		var service, begin, end string
 		if err := rows.Scan(&service, &begin, &end); err != nil {
 			return err
 		}
 		took[service] = append(took[service], parseTime(end).Sub(parseTime(begin)))
-	}
+		return nil
+	}, `SELECT service, begin, end FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY service ORDER BY id DESC) AS nth
+		FROM attempts WHERE result = 'deployed' AND end >= begin) WHERE nth <= ?`, samples)
 	for service, durations := range took {
 		if len(durations) < minSamples {
 			continue
@@ -156,40 +148,36 @@ func (j *Journal) readUsual(ctx context.Context, p *Past) (err error) {
 		slices.Sort(durations)
 		p.update(service, func(s *ServicePast) { s.Usual = durations[len(durations)/2].Truncate(time.Second) })
 	}
-	return rows.Err()
-}
-
-func (j *Journal) readBreaker(ctx context.Context, p *Past) error {
-	var b Breaker
-	var opened, last string
-	err := j.db.QueryRowContext(ctx, "SELECT opened, last, failures, error FROM breaker").Scan(&opened, &last, &b.Failures, &b.Error)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	b.Opened, b.Last = parseTime(opened), parseTime(last)
-	p.Breaker = &b
 	return err
 }
 
-func (j *Journal) readSeen(ctx context.Context, p *Past) (err error) {
-	p.Seen, err = j.names(ctx, "SELECT service FROM seen ORDER BY service")
+func (j *Journal) readBreaker(ctx context.Context, p *Past) (err error) {
+	p.Breaker, err = j.Breaker(ctx)
 	return err
 }
 
-func (j *Journal) names(ctx context.Context, query string) (names []string, err error) {
-	rows, err := j.db.QueryContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
+// Breaker returns nil if it is closed.
+func (j *Journal) Breaker(ctx context.Context) (open *Breaker, err error) {
+	err = j.each(ctx, func(rows *sql.Rows) error {
+		var b Breaker
+		var opened, last string
+		if err := rows.Scan(&opened, &last, &b.Failures, &b.Error); err != nil {
+			return err
 		}
-		names = append(names, name)
-	}
-	return names, rows.Err()
+		b.Opened, b.Last = parseTime(opened), parseTime(last)
+		open = &b
+		return nil
+	}, "SELECT opened, last, failures, error FROM breaker")
+	return open, err
+}
+
+func (j *Journal) readSeen(ctx context.Context, p *Past) error {
+	return j.each(ctx, func(rows *sql.Rows) error {
+		var service string
+		err := rows.Scan(&service)
+		p.Seen = append(p.Seen, service)
+		return err
+	}, "SELECT service FROM seen ORDER BY service")
 }
 
 // Hold holds a service, and lifts the hold that there was.
@@ -216,24 +204,17 @@ func (j *Journal) Unhold(ctx context.Context, service, user string, now time.Tim
 
 // Holds returns the holds that are in force at that time, by service.
 func (j *Journal) Holds(ctx context.Context, now time.Time) (holds []Hold, err error) {
-	if j == nil {
-		return nil, nil
-	}
-	rows, err := j.db.QueryContext(ctx, "SELECT service, begin, until, user, reason FROM holds WHERE lifted = '' AND until > ? ORDER BY service", formatTime(now))
-	if err != nil {
-		return nil, j.fault(err)
-	}
-	defer func() { err = j.fault(errors.Join(err, rows.Close())) }()
-	for rows.Next() {
+	err = j.each(ctx, func(rows *sql.Rows) error {
 		var h Hold
 		var begin, until string
 		if err := rows.Scan(&h.Service, &begin, &until, &h.User, &h.Reason); err != nil {
-			return nil, err
+			return err
 		}
 		h.Begin, h.Until = parseTime(begin), parseTime(until)
 		holds = append(holds, h)
-	}
-	return holds, rows.Err()
+		return nil
+	}, "SELECT service, begin, until, user, reason FROM holds WHERE lifted = '' AND until > ? ORDER BY service", formatTime(now))
+	return holds, err
 }
 
 // Trip opens the breaker, or counts one more failure of the host.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"time"
 )
 
@@ -39,26 +38,19 @@ type Notice struct {
 }
 
 // Standings returns how every service stood when it was last looked at.
-func (j *Journal) Standings(ctx context.Context) (found map[string]Standing, err error) {
-	found = map[string]Standing{}
-	if j == nil {
-		return found, nil
-	}
-	rows, err := j.db.QueryContext(ctx, "SELECT service, standing, since, reason FROM standings")
-	if err != nil {
-		return nil, j.fault(err)
-	}
-	defer func() { err = j.fault(errors.Join(err, rows.Close())) }()
-	for rows.Next() {
+func (j *Journal) Standings(ctx context.Context) (map[string]Standing, error) {
+	found := map[string]Standing{}
+	err := j.each(ctx, func(rows *sql.Rows) error {
 		var s Standing
 		var since string
 		if err := rows.Scan(&s.Service, &s.Word, &since, &s.Reason); err != nil {
-			return nil, err
+			return err
 		}
 		s.Since = parseTime(since)
 		found[s.Service] = s
-	}
-	return found, rows.Err()
+		return nil
+	}, "SELECT service, standing, since, reason FROM standings")
+	return found, err
 }
 
 // Report notes how services stand now, drops the services that are gone, and keeps the notices until they are delivered: all of it, or none.
@@ -91,24 +83,17 @@ func (j *Journal) Report(ctx context.Context, now []Standing, gone []string, not
 
 // Notices returns what has yet to be delivered, the oldest first.
 func (j *Journal) Notices(ctx context.Context) (found []Notice, err error) {
-	rows, err := j.db.QueryContext(ctx, "SELECT id, begin, event, pending FROM notices WHERE pending <> '[]' ORDER BY id")
-	if err != nil {
-		return nil, j.fault(err)
-	}
-	defer func() { err = j.fault(errors.Join(err, rows.Close())) }()
-	for rows.Next() {
+	err = j.each(ctx, func(rows *sql.Rows) error {
 		var n Notice
 		var begin, event, pending string
 		if err := rows.Scan(&n.ID, &begin, &event, &pending); err != nil {
-			return nil, err
-		}
-		if err := json.Unmarshal([]byte(pending), &n.Pending); err != nil {
-			return nil, err
+			return err
 		}
 		n.Begin, n.Event = parseTime(begin), json.RawMessage(event)
 		found = append(found, n)
-	}
-	return found, rows.Err()
+		return json.Unmarshal([]byte(pending), &found[len(found)-1].Pending)
+	}, "SELECT id, begin, event, pending FROM notices WHERE pending <> '[]' ORDER BY id")
+	return found, err
 }
 
 // Deliver notes which notifiers have yet to take a notice; without any, it is done with and forgotten.
