@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"launchpad.net/cdplan/providers/resource"
 )
 
 // arrange settles, in the order given, what each service waits for and what holds it.
@@ -38,7 +36,7 @@ func (in Input) obstacle(decision *Decision, first []*Decision, probe string) (V
 	if mustAttend(decision) && !in.Approved {
 		return Unapproved, Hold{Reason: attendReason(decision)}
 	}
-	if verdict, hold := in.Backoff.Of(decision.Service, past, resource.Hash(decision.Revisions), in.Now); verdict != "" {
+	if verdict, hold := in.Backoff.Of(decision, past, in.Now); verdict != "" {
 		return verdict, hold
 	}
 	if reason := in.blocked(first); reason != "" {

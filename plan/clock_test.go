@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"launchpad.net/cdplan/providers/resource"
 	"launchpad.net/cdplan/state"
 )
 
@@ -21,6 +22,9 @@ var clocks = []struct {
 	{"a year slow", -year, false},
 }
 
+// failing is what to do about a service whose failures the tests tell of.
+var failing = &Decision{Service: "api", Revisions: map[string]resource.Revision{"app": {ID: "a2"}}}
+
 // A failure that was noted by a clock which went wrong holds nothing back, whatever it is blamed on.
 func TestBackoffByWrongClock(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)
@@ -31,8 +35,8 @@ func TestBackoffByWrongClock(t *testing.T) {
 			want = Waiting
 		}
 		failures := state.Failures{Count: 1, Last: state.Attempt{Begin: now.Add(clock.noted), End: now.Add(clock.noted), Error: "no"}}
-		for name, past := range map[string]state.ServicePast{"revision": {Failed: map[string]state.Failures{"hash": failures}}, "host": {Host: failures}} {
-			if got, hold := backoff.Of("api", past, "hash", now); got != want {
+		for name, past := range map[string]state.ServicePast{"revision": {Failed: map[string]state.Failures{hash("a2"): failures}}, "host": {Host: failures}} {
+			if got, hold := backoff.Of(failing, past, now); got != want {
 				t.Errorf("clock %s, blamed on the %s: %q until %v, want %q", clock.name, name, got, hold.Until, want)
 			}
 		}
@@ -48,8 +52,8 @@ func TestParkedByWrongClock(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)
 	for _, clock := range clocks {
 		failures := state.Failures{Count: 3, Last: state.Attempt{End: now.Add(clock.noted)}}
-		past := state.ServicePast{Failed: map[string]state.Failures{"hash": failures}}
-		if got, _ := (Backoff{time.Minute, time.Hour}).Of("api", past, "hash", now); got != Parked {
+		past := state.ServicePast{Failed: map[string]state.Failures{hash("a2"): failures}}
+		if got, _ := (Backoff{time.Minute, time.Hour}).Of(failing, past, now); got != Parked {
 			t.Errorf("clock %s: %q", clock.name, got)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"launchpad.net/cdplan/providers/resource"
 	"launchpad.net/cdplan/state"
 )
 
@@ -67,29 +68,31 @@ func (f Freeze) concerns(service string) bool {
 // that, it is parked. What is blamed on the host is never parked; the last of the times goes on. Without any, nothing is left alone.
 type Backoff []time.Duration
 
-// Of returns Waiting or Parked, if what failed before is to be left alone at that time. The hash is that of the wanted revisions.
-func (b Backoff) Of(service string, past state.ServicePast, hash string, now time.Time) (Verdict, Hold) {
-	failed, host := past.Failed[hash], past.Host
+// Of returns Waiting or Parked, if what failed before of the decision's service is to be left alone at that time.
+func (b Backoff) Of(d *Decision, past state.ServicePast, now time.Time) (Verdict, Hold) {
+	failed, host := past.Failed[resource.Hash(d.Revisions)], past.Host
 	switch {
 	case len(b) == 0:
 		return "", Hold{}
 	case failed.Count > len(b):
-		return Parked, Hold{Reason: failures(failed) + "; a new revision or \"cdplan retry " + service + "\" frees it"}
-	case failed.Count > 0 && now.Before(b.next(failed, now)):
-		return Waiting, Hold{Reason: failures(failed), Until: b.next(failed, now)}
-	case host.Count > 0 && now.Before(b.next(host, now)):
-		return Waiting, Hold{Reason: "trouble of this host, " + failures(host), Until: b.next(host, now)}
+		return Parked, Hold{Reason: failures(failed) + "; a new revision or \"cdplan retry " + d.Service + "\" frees it"}
+	}
+	if next := b.next(failed.Count, failed.Last.End, now); now.Before(next) {
+		return Waiting, Hold{Reason: failures(failed), Until: next}
+	}
+	if next := b.next(host.Count, host.Last.End, now); now.Before(next) {
+		return Waiting, Hold{Reason: "trouble of this host, " + failures(host), Until: next}
 	}
 	return "", Hold{}
 }
 
-// next returns when what failed may be tried again: on the minute, so that a cron job that comes every five minutes is not a few seconds early.
+// next returns when what failed so often, the last time at that end, may be tried again: on the minute, so that a cron job that comes every five minutes is not a few seconds early.
 // An end in the future is one that a clock told that went wrong; it holds nothing back.
-func (b Backoff) next(f state.Failures, now time.Time) time.Time {
-	if f.Last.End.After(now) {
+func (b Backoff) next(count int, end, now time.Time) time.Time {
+	if count == 0 || end.After(now) {
 		return now
 	}
-	return f.Last.End.Add(b[min(f.Count, len(b))-1]).Truncate(time.Minute)
+	return end.Add(b[min(count, len(b))-1]).Truncate(time.Minute)
 }
 
 // failures says how often, where and how it failed.
@@ -117,7 +120,7 @@ func (in Input) broken(probe string) (Verdict, Hold) {
 		return "", Hold{}
 	}
 	reason := "deploys fail on this host: " + breaker.Error
-	next := in.Backoff.next(state.Failures{Count: breaker.Failures, Last: state.Attempt{End: breaker.Last}}, in.Now)
+	next := in.Backoff.next(breaker.Failures, breaker.Last, in.Now)
 	switch {
 	case in.Now.Before(next):
 		return Waiting, Hold{Reason: reason, Until: next}

@@ -21,6 +21,12 @@ type Owner struct {
 	Service string    `json:"service"`
 }
 
+// Of returns the owner as the one who begins to work on a service at that time.
+func (o Owner) Of(service string, start time.Time) Owner {
+	o.Service, o.Start = service, start.UTC()
+	return o
+}
+
 // BusyError says that somebody else works on the service.
 type BusyError struct {
 	Owner   Owner     // zero but for the service if the owner could not be read

@@ -19,9 +19,7 @@ func deploy(ctx context.Context, decision *plan.Decision, o Options, events chan
 	result.Service = decision.Service
 	before, cancel := o.untilStop(ctx)
 	defer cancel()
-	owner := o.Owner
-	owner.Service, owner.Start = decision.Service, o.now()
-	lock, err := o.Dir.Lock(before, owner, o.LockWait)
+	lock, err := o.Dir.Lock(before, o.Owner.Of(decision.Service, o.now()), o.LockWait)
 	if err != nil {
 		result.Outcome, result.Err = NotStarted, err
 		return result
@@ -66,7 +64,7 @@ func (o Options) barred(ctx context.Context, d *plan.Decision, past state.Servic
 	}
 	verdict, bar := o.Rules.Bar(d.Service, past.Hold, o.now())
 	if verdict == "" {
-		verdict, bar = o.Rules.Backoff.Of(d.Service, past, resource.Hash(d.Revisions), o.now())
+		verdict, bar = o.Rules.Backoff.Of(d, past, o.now())
 	}
 	if verdict != "" {
 		return fmt.Errorf("it is %s by now: %s", verdict, bar)

@@ -19,9 +19,7 @@ func Settle(ctx context.Context, o Options) error {
 	}
 	var errs []error
 	for _, a := range unfinished {
-		owner := o.Owner
-		owner.Service, owner.Start = a.Service, o.now()
-		lock, err := o.Dir.Lock(ctx, owner, 0)
+		lock, err := o.Dir.Lock(ctx, o.Owner.Of(a.Service, o.now()), 0)
 		if errors.As(err, new(*state.BusyError)) {
 			continue
 		}

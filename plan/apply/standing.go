@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"launchpad.net/cdplan/plan"
-	"launchpad.net/cdplan/providers/resource"
 	"launchpad.net/cdplan/state"
 )
 
@@ -79,7 +78,7 @@ func (s standing) idle() (state.Word, string) {
 // failing tells what back-off makes of the failures; otherwise is the reason if that leaves nothing alone. A service that the breaker alone holds
 // back is not failing.
 func (s standing) failing(otherwise string) (state.Word, string) {
-	switch verdict, hold := s.backoff.Of(s.Service, s.past, resource.Hash(s.Revisions), s.now); {
+	switch verdict, hold := s.backoff.Of(&s.Decision, s.past, s.now); {
 	case verdict == plan.Parked:
 		return state.Parked, hold.String()
 	case verdict == plan.Waiting:

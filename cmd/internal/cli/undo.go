@@ -127,9 +127,7 @@ func (o *opened) lock(ctx context.Context, service string) (*state.Lock, error) 
 	if err != nil {
 		return nil, err
 	}
-	owner := o.env.Owner
-	owner.Service, owner.Start = service, o.env.Now().UTC()
-	return dir.Lock(ctx, owner, 0)
+	return dir.Lock(ctx, o.env.Owner.Of(service, o.env.Now()), 0)
 }
 
 // told prints an error that has a place in a file, or is about a declaration, and returns what is left to say.
