@@ -92,13 +92,29 @@ func (o *opened) stateDir() (state.Dir, error) {
 	return state.DefaultDir(o.env.Getenv, o.env.UID)
 }
 
+// openJournal opens the journal of this host to write, and tells where it is.
+func (o *opened) openJournal(ctx context.Context) (state.Dir, *state.Journal, error) {
+	dir, err := o.stateDir()
+	if err != nil {
+		return "", nil, err
+	}
+	journal, err := dir.OpenJournal(ctx)
+	return dir, journal, err
+}
+
+// readJournal opens it to read. The journal is nil if there is none.
+func (o *opened) readJournal(ctx context.Context) (state.Dir, *state.Journal, error) {
+	dir, err := o.stateDir()
+	if err != nil {
+		return "", nil, err
+	}
+	journal, err := dir.ReadJournal(ctx)
+	return dir, journal, err
+}
+
 // past returns what the journal tells. A plan can be made without: nothing is held then, and more is left to a person.
 func (o *opened) past(ctx context.Context) state.Past {
-	dir, err := o.stateDir()
-	var past state.Past
-	if err == nil {
-		past, err = readPast(ctx, dir, o.types, o.env.Now())
-	}
+	past, err := o.readPast(ctx)
 	if err != nil {
 		o.env.say("Warning: %s\nThe plan is made without holds, back-off and what was tried before.\n\n", err)
 	}
@@ -106,16 +122,17 @@ func (o *opened) past(ctx context.Context) state.Past {
 }
 
 // readPast reads the journal. How an attempt ended whose cdplan is gone is told as the next apply will note it.
-func readPast(ctx context.Context, dir state.Dir, types map[string]providers.Resource, now time.Time) (past state.Past, err error) {
-	journal, err := dir.ReadJournal(ctx)
+func (o *opened) readPast(ctx context.Context) (past state.Past, err error) {
+	dir, journal, err := o.readJournal(ctx)
 	if err != nil {
 		return past, err
 	}
 	defer func() { err = errors.Join(err, journal.Close()) }()
+	now := o.env.Now()
 	past, err = journal.Past(ctx, now)
 	for name, service := range past.Services {
 		if last := service.Last; last != nil && last.Result == "" && !dir.Busy(name) {
-			service.Add(apply.Settled(*last, types, now))
+			service.Add(apply.Settled(*last, o.types, now))
 			past.Services[name] = service
 		}
 	}
@@ -123,17 +140,13 @@ func readPast(ctx context.Context, dir state.Dir, types map[string]providers.Res
 }
 
 // host reads cdplan.hcl alone, for commands that need no service.
-func (c *common) host() (*opened, error) {
-	fleet, diags := config.LoadHost(c.options())
-	if diags.HasErrors() {
-		return nil, &faults{diags, fleet.Sources.Files()}
-	}
-	return &opened{Fleet: fleet, env: c.env}, nil
-}
+func (c *common) host() (*opened, error) { return c.closed(config.LoadHost) }
 
 // known reads the fleet without opening its providers, for commands that need the names of services alone.
-func (c *common) known() (*opened, error) {
-	fleet, diags := c.load()
+func (c *common) known() (*opened, error) { return c.closed(config.Load) }
+
+func (c *common) closed(load func(config.Options) (*config.Fleet, hcl.Diagnostics)) (*opened, error) {
+	fleet, diags := load(c.options())
 	if diags.HasErrors() {
 		return nil, &faults{diags, fleet.Sources.Files()}
 	}
@@ -184,7 +197,7 @@ func (o *opened) plan(ctx context.Context, in plan.Input) (*plan.Plan, error) {
 	refresh, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	in.Services, in.Schemas, in.Selected, in.Now = o.Services, o.Schemas, o.selected, o.env.Now().UTC()
-	in.Backoff, in.Freezes = o.Host.Backoff, o.Host.Freezes
+	in.Rules = o.rules(in.BreakFreeze)
 	in.Readings = state.Refresh(refresh, o.types, o.wanted(""))
 	if ctx.Err() != nil {
 		return nil, errInterrupted
@@ -203,6 +216,11 @@ func (o *opened) plan(ctx context.Context, in plan.Input) (*plan.Plan, error) {
 	p = plan.Compute(in)
 	compareFiles(o.Schemas, p)
 	return p, nil
+}
+
+// rules are those of this host.
+func (o *opened) rules(breakFreeze bool) plan.Rules {
+	return plan.Rules{Backoff: o.Host.Backoff, Freezes: o.Host.Freezes, BreakFreeze: breakFreeze}
 }
 
 // compareFiles tells which keys of each config.ini changed, and forgets the files, which may hold secrets.

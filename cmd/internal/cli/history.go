@@ -50,11 +50,7 @@ func runHistory(ctx context.Context, o historyOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	dir, err := fleet.stateDir()
-	if err != nil {
-		return err
-	}
-	journal, err := dir.ReadJournal(ctx)
+	_, journal, err := fleet.readJournal(ctx)
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func runHold(ctx context.Context, o holdOptions, services []string) error {
 		if err := j.Hold(ctx, hold); err != nil {
 			return err
 		}
-		return view.Said(o.env.Stdout, "%s is held until %s", service, until.UTC().Format("2006-01-02 15:04 UTC"))
+		return view.Said(o.env.Stdout, "%s is held until %s", service, view.Minute(until))
 	})
 }
 
@@ -157,11 +157,7 @@ func (c *common) settle(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, fleet.close()) }()
-	dir, err := fleet.stateDir()
-	if err != nil {
-		return err
-	}
-	journal, err := dir.OpenJournal(ctx)
+	dir, journal, err := fleet.openJournal(ctx)
 	if err != nil {
 		return err
 	}
@@ -180,11 +176,7 @@ func (c *common) journalled(ctx context.Context, services []string, do func(*sta
 			return err
 		}
 	}
-	dir, err := fleet.stateDir()
-	if err != nil {
-		return err
-	}
-	journal, err := dir.OpenJournal(ctx)
+	_, journal, err := fleet.openJournal(ctx)
 	if err != nil {
 		return err
 	}

@@ -25,14 +25,11 @@ type run struct {
 
 // begin opens the journal and settles what former runs have left open. Where half of the fleet is gone it stops, unless a person is there.
 func (o applyOptions) begin(ctx context.Context, fleet *opened) (*run, error) {
-	dir, err := fleet.stateDir()
+	dir, journal, err := fleet.openJournal(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &run{applyOptions: o, fleet: fleet, dir: dir}
-	if r.journal, err = dir.OpenJournal(ctx); err != nil {
-		return nil, err
-	}
+	r := &run{applyOptions: o, fleet: fleet, dir: dir, journal: journal}
 	if err := r.remember(ctx); err != nil {
 		return nil, errors.Join(err, r.journal.Close())
 	}
@@ -155,6 +152,5 @@ func (r *run) options(ctx context.Context, events func(apply.Event)) apply.Optio
 		parallelism = r.fleet.Host.Parallelism
 	}
 	return apply.Options{Types: r.fleet.types, Schemas: r.fleet.Schemas, Parallelism: parallelism, Dir: r.dir, Journal: r.journal, Past: r.past,
-		Rules:  plan.Rules{Backoff: r.fleet.Host.Backoff, Freezes: r.fleet.Host.Freezes, BreakFreeze: r.breakFreeze},
-		Reason: r.reason, Owner: r.env.Owner, LockWait: r.lockTimeout, Stop: ctx.Done(), Now: r.env.Now, Events: events}
+		Rules: r.fleet.rules(r.breakFreeze), Reason: r.reason, Owner: r.env.Owner, LockWait: r.lockTimeout, Stop: ctx.Done(), Now: r.env.Now, Events: events}
 }

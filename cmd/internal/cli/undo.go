@@ -177,11 +177,7 @@ func (o *opened) undoing(ctx context.Context, service plan.Service) (undoing, er
 
 // previously returns the revisions of the service's own branch that earlier successful deploys were made from, newest first.
 func (o *opened) previously(ctx context.Context, service string) (earlier []resource.Revision, err error) {
-	dir, err := o.stateDir()
-	if err != nil {
-		return nil, err
-	}
-	journal, err := dir.ReadJournal(ctx)
+	_, journal, err := o.readJournal(ctx)
 	if err != nil {
 		return nil, err
 	}

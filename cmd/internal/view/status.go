@@ -119,20 +119,21 @@ func StatusText(w io.Writer, s Status, style Style) error {
 			name = "this host"
 		}
 		first, _, _ := strings.Cut(standing.Reason, "\n")
-		texts = append(texts, fmt.Sprintf("  %s: %s since %s: %s", name, standing.Word, minute(standing.Since), clean(first)))
+		texts = append(texts, fmt.Sprintf("  %s: %s since %s: %s", name, standing.Word, Minute(standing.Since), clean(first)))
 	}
 	for _, hold := range s.Holds {
-		texts = append(texts, "  "+clean(fmt.Sprintf("%s: hold since %s until %s, by %s: %s", hold.Service, minute(hold.Begin), minute(hold.Until), hold.User, hold.Reason)))
+		texts = append(texts, "  "+clean(fmt.Sprintf("%s: hold since %s until %s, by %s: %s", hold.Service, Minute(hold.Begin), Minute(hold.Until), hold.User, hold.Reason)))
 	}
 	for _, a := range s.Running {
-		texts = append(texts, "  "+clean(fmt.Sprintf("%s: %s since %s, pid %d of %s", a.Service, strings.TrimSpace("running "+a.Phase), minute(a.Begin), a.Owner.PID, a.Owner.User)))
+		texts = append(texts, "  "+clean(fmt.Sprintf("%s: %s since %s, pid %d of %s", a.Service, strings.TrimSpace("running "+a.Phase), Minute(a.Begin), a.Owner.PID, a.Owner.User)))
 	}
 	return lines(w, texts...)
 }
 
 var statusColors = map[Level]color{OK: green, Warning: yellow, Critical: red}
 
-func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+// Minute writes a time as people are told of it: in UTC, without seconds.
+func Minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 // StatusJSON writes the status as one JSON document.
 func StatusJSON(w io.Writer, s Status) error {
