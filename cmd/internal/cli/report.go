@@ -31,10 +31,22 @@ func newReporter(r *run) (*reporter, error) {
 	return &reporter{run: r, before: before, courier: newCourier(r.force, r.env, r.journal, r.fleet.Host.Notifiers)}, nil
 }
 
-// tell reports on the services of the plan.
-func (r *reporter) tell(p *plan.Plan, results []apply.Result) {
-	ctx := context.WithoutCancel(r.force) // what is known by now is noted, come what may
+// ended reports on a service as soon as its end is known. Of the journal it reads what is about that service alone.
+func (r *reporter) ended(ctx context.Context, decision plan.Decision, result apply.Result) {
+	service, err := r.journal.Service(ctx, decision.Service)
+	breaker, broken := r.journal.Breaker(ctx)
+	past := state.Past{Services: map[string]state.ServicePast{decision.Service: service}, Breaker: breaker}
+	r.tell(ctx, &plan.Plan{Decisions: []plan.Decision{decision}}, []apply.Result{result}, past, errors.Join(err, broken))
+}
+
+// all reports on every service of the plan.
+func (r *reporter) all(ctx context.Context, p *plan.Plan, results []apply.Result) {
 	past, err := r.journal.Past(ctx, r.env.Now())
+	r.tell(ctx, p, results, past, err)
+}
+
+// tell reports on the services of the plan, if their past could be read.
+func (r *reporter) tell(ctx context.Context, p *plan.Plan, results []apply.Result, past state.Past, err error) {
 	if err != nil {
 		r.errs = append(r.errs, err)
 		return

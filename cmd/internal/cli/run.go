@@ -75,12 +75,12 @@ func (r *run) follow(ctx context.Context, p *plan.Plan, into io.Writer) error {
 		return nil
 	}
 	var results []apply.Result
+	noting := context.WithoutCancel(r.force) // what is known by now is noted, come what may
 	if acts {
 		w := newWatch(r.env, outputs...)
-		results, err = apply.Run(r.force, p, r.options(ctx, r.events(p, w)))
+		results, err = apply.Run(r.force, p, r.options(ctx, r.events(noting, p, w)))
 		err = errors.Join(err, w.results(results, r.routine))
 	}
-	noting := context.WithoutCancel(r.force) // what is known by now is noted, come what may
 	err = errors.Join(err, apply.Confirm(noting, r.options(ctx, nil), p), r.finish(noting, p, results, ctx.Err() == nil))
 	changes, told := r.report.changes()
 	err = errors.Join(err, told)
@@ -100,42 +100,33 @@ func (r *run) follow(ctx context.Context, p *plan.Plan, into io.Writer) error {
 }
 
 // events passes events on, and reports how a service stands as soon as it is known.
-func (r *run) events(p *plan.Plan, w *watch) func(apply.Event) {
+func (r *run) events(ctx context.Context, p *plan.Plan, w *watch) func(apply.Event) {
 	return func(e apply.Event) {
 		w.event(e)
 		if e.Kind != apply.EventEnd || e.Result.Attempt == 0 {
 			return
 		}
 		i := slices.IndexFunc(p.Decisions, func(d plan.Decision) bool { return d.Service == e.Service })
-		r.report.tell(&plan.Plan{Decisions: p.Decisions[i : i+1]}, []apply.Result{*e.Result})
+		r.report.ended(ctx, p.Decisions[i], *e.Result)
 	}
 }
 
 // finish reports on all of the fleet, and leaves word of a run that was complete: it looked at every service, and nobody stopped it.
 func (r *run) finish(ctx context.Context, p *plan.Plan, results []apply.Result, toTheEnd bool) error {
-	r.report.tell(p, results)
+	r.report.all(ctx, p, results)
 	var errs []error
 	if toTheEnd && len(r.targets) == 0 && len(r.excludes) == 0 {
 		var seen []string
 		for _, service := range r.fleet.Services {
 			seen = append(seen, service.Name)
 		}
-		beat := state.Heartbeat{Time: r.env.Now().UTC(), Services: len(seen), Verdicts: tally(p)}
+		beat := state.Heartbeat{Time: r.env.Now().UTC(), Services: len(seen), Verdicts: view.Summary(p)}
 		errs = append(errs, r.report.forget(ctx, seen), r.journal.See(ctx, seen), r.dir.Beat(beat))
 	}
 	if r.metricsFile != "" {
 		errs = append(errs, r.writeMetrics(ctx))
 	}
 	return errors.Join(errs...)
-}
-
-// tally counts the services of each verdict, as the plan had it.
-func tally(p *plan.Plan) map[string]int {
-	counts := map[string]int{}
-	for verdict, n := range p.Counts() {
-		counts[string(verdict)] = n
-	}
-	return counts
 }
 
 func (r *run) writeMetrics(ctx context.Context) error {

@@ -284,14 +284,20 @@ func encode(w io.Writer, document any) error {
 }
 
 func planDocument(p *plan.Plan, faults Faults) jsonPlan {
-	document := jsonPlan{FormatVersion: FormatVersion, Fingerprint: p.Fingerprint, Summary: map[string]int{}, Services: []jsonDecision{}}
-	for verdict, n := range p.Counts() {
-		document.Summary[string(verdict)] = n
-	}
+	document := jsonPlan{FormatVersion: FormatVersion, Fingerprint: p.Fingerprint, Summary: Summary(p), Services: []jsonDecision{}}
 	for _, d := range p.Decisions {
 		document.Services = append(document.Services, decisionJSON(d, faults))
 	}
 	return document
+}
+
+// Summary counts the services of each verdict.
+func Summary(p *plan.Plan) map[string]int {
+	counts := map[string]int{}
+	for verdict, n := range p.Counts() {
+		counts[string(verdict)] = n
+	}
+	return counts
 }
 
 func decisionJSON(d plan.Decision, faults Faults) jsonDecision {
