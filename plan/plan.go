@@ -23,6 +23,7 @@ type Service struct {
 	Resources []Declared // each after all that it needs
 	Err       error      // why the declaration cannot be used; then Resources may be incomplete
 
+	SpecRecords    bool // the action writes the record itself; apply only sees to it that it is there
 	AllowRewritten bool // no person has to stand behind the run where what is deployed is lost from the history of its branch
 }
 

@@ -45,8 +45,14 @@ func stampSchema() resource.Schema {
 		Role: resource.Record,
 		Attrs: map[string]resource.Attr{
 			"service": {Type: cty.String, Required: true, Public: true, Doc: "The service's name."},
+			"labels":  {Type: cty.List(cty.String), Public: true, Doc: "The labels of the service's branches: the stamp has a key for each."},
 			"servers": {Type: cty.String, Public: true, Doc: "Which servers are the service's: a glob of their names, such as juju-web-machine-*, " +
 				"or metadata.KEY = VALUE. The default is those whose stamp names the service."},
+			"juju_model": {Type: cty.String, Public: true, Doc: "The juju model, or the environment of juju 1, whose machines the servers are: by its UUID, " +
+				"all of them; beside juju_application, the name under which juju knows it."},
+			"juju_application": {Type: cty.String, Public: true, Doc: "The juju application whose units' machines the servers are, as juju status has it."},
+			"cloud":            {Type: cty.String, Public: true, Doc: "The cloud in clouds.yaml whose servers they are. The default is the provider's."},
+			"regions":          {Type: cty.List(cty.String), Public: true, Doc: "The regions of that cloud to look in. The default is the provider's."},
 			resource.Revisions: {Type: cty.Map(resource.RevisionType), Trigger: true, Public: true, Computed: true,
 				Doc: "The revision of every branch that is deployed."},
 			"hash": {Type: cty.String, Computed: true, Public: true, Doc: "The one hash of all the revisions."},

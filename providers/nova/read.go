@@ -38,7 +38,12 @@ type server struct {
 // wanted is the configuration of a stamp, decoded.
 type wanted struct {
 	Service   string                       `cty:"service"`
+	Labels    []string                     `cty:"labels"`
 	Servers   string                       `cty:"servers"`
+	Model     string                       `cty:"juju_model"`
+	App       string                       `cty:"juju_application"`
+	Cloud     string                       `cty:"cloud"`
+	Regions   []string                     `cty:"regions"`
 	Revisions map[string]resource.Revision `cty:"revisions"`
 	Hash      string                       `cty:"hash"`
 	At        string                       `cty:"at"`

@@ -99,11 +99,15 @@ func stampObject(prefix string, metadata map[string]string, revisions map[string
 		}
 		values = cty.MapVal(elements)
 	}
-	text := func(key string) cty.Value { return cty.StringVal(metadata[prefix+key]) }
-	return cty.ObjectVal(map[string]cty.Value{
-		"service": text("service"), "servers": cty.NullVal(cty.String), resource.Revisions: values,
-		"hash": text("hash"), "at": text("at"), "run": text("run"),
-	})
+	object := map[string]cty.Value{}
+	for name, attr := range stampSchema().Attrs {
+		object[name] = cty.NullVal(attr.Type)
+	}
+	object[resource.Revisions] = values
+	for _, name := range []string{"service", "hash", "at", "run"} {
+		object[name] = cty.StringVal(metadata[prefix+name])
+	}
+	return cty.ObjectVal(object)
 }
 
 // ghosts returns the keys of branches that the stamp no longer names, sorted.

@@ -30,9 +30,15 @@ const (
 // keys are what may be written in the sections that have fixed keys.
 var keys = map[string][]string{
 	serviceSection: {"after", "allow_rewritten", "auto", "timeout"},
-	mojoSection:    {"manifest", "project", "series", "spec", "stage", "workspace"},
-	novaSection:    {"servers"},
+	mojoSection:    append([]string{"record"}, runKeys...),
+	novaSection:    append([]string{"regions"}, stampKeys...),
 }
+
+// Keys that are attributes of a resource, named alike but for dashes.
+var (
+	runKeys   = []string{"manifest", "project", "series", "spec", "stage", "workspace"}
+	stampKeys = []string{"cloud", "juju-application", "juju-model", "servers"}
+)
 
 // specLabel is the label of the branch that [mojo] spec names.
 const specLabel = "spec"
@@ -150,17 +156,18 @@ func (d *declaration) value(section, key string, at resource.Addr, attr string) 
 func (d *declaration) readService() {
 	at := serviceAddr(d.service.Name)
 	if v := d.value(serviceSection, "after", at, "after"); v != nil {
-		d.service.After = d.names(v)
+		d.service.After = d.names(v, "services")
 	}
-	d.service.Attended = d.choose("auto", "always", "never", "with \"never\", apply -auto leaves the service for a person")
-	d.service.AllowRewritten = d.choose("allow_rewritten", "no", "yes",
+	d.service.Attended = d.choose(serviceSection, "auto", "always", "never", "with \"never\", apply -auto leaves the service for a person")
+	d.service.AllowRewritten = d.choose(serviceSection, "allow_rewritten", "no", "yes",
 		"with \"yes\", apply -auto deploys the service even if what it runs is lost from the history of its branch")
+	d.service.SpecRecords = d.choose(mojoSection, "record", "cdplan", "spec", "with \"spec\", the mojo spec records the deploy itself, by cdplan record")
 }
 
-// choose returns whether a key of [service] has the second of its two values, of which the first is the default.
-func (d *declaration) choose(key, usual, other, meaning string) bool {
+// choose returns whether a key of the service has the second of its two values, of which the first is the default.
+func (d *declaration) choose(section, key, usual, other, meaning string) bool {
 	at := serviceAddr(d.service.Name)
-	text := d.line(serviceSection, key, at, key)
+	text := d.line(section, key, at, key)
 	if text != "" && text != usual && text != other {
 		subject := d.sources.ranges[place{at, key}]
 		d.add(fault("Invalid value", &subject, "The key %q is either %q or %q: %s.", key, usual, other, meaning))
@@ -169,14 +176,14 @@ func (d *declaration) choose(key, usual, other, meaning string) bool {
 }
 
 // names splits a list at commas and line ends.
-func (d *declaration) names(v *value) []string {
+func (d *declaration) names(v *value, things string) []string {
 	var names []string
 	for _, name := range strings.FieldsFunc(v.Text, func(r rune) bool { return r == ',' || r == '\n' }) {
 		name = strings.TrimSpace(name)
 		switch {
 		case name == "" || slices.Contains(names, name):
 		case strings.ContainsAny(name, " \t"):
-			d.add(fault("Invalid value", &v.Range, "The key %q is a list of services with commas between them; %q is not the name of one.", v.Key, name))
+			d.add(fault("Invalid value", &v.Range, "The key %q is a list of %s with commas between them; %q is not the name of one.", v.Key, things, name))
 		default:
 			names = append(names, name)
 		}
@@ -249,7 +256,7 @@ func (d *declaration) readRun(needs []resource.Addr) resource.Addr {
 	addr := d.addr("mojo_run", "run")
 	attrs := map[string]cty.Value{"directory": cty.StringVal(d.directory), "project": cty.StringVal(d.service.Name),
 		"workspace": cty.StringVal(d.service.Name)}
-	for _, key := range keys[mojoSection] {
+	for _, key := range runKeys {
 		if text := d.line(mojoSection, key, addr, key); text != "" {
 			attrs[key] = cty.StringVal(text)
 		}
@@ -301,11 +308,42 @@ func (d *declaration) environment(at resource.Addr) map[string]cty.Value {
 // readStamp declares the record.
 func (d *declaration) readStamp(needs []resource.Addr) {
 	addr := d.addr("nova_stamp", "stamp")
-	attrs := map[string]cty.Value{"service": cty.StringVal(d.service.Name)}
-	if servers := d.line(novaSection, "servers", addr, "servers"); servers != "" {
-		attrs["servers"] = cty.StringVal(servers)
+	attrs := map[string]cty.Value{"service": cty.StringVal(d.service.Name), "labels": d.labels()}
+	for _, key := range stampKeys {
+		attr := attribute(key)
+		if text := d.line(novaSection, key, addr, attr); text != "" {
+			attrs[attr] = cty.StringVal(text)
+		}
+	}
+	if v := d.value(novaSection, "regions", addr, "regions"); v != nil {
+		if names := d.names(v, "regions"); len(names) > 0 {
+			attrs["regions"] = list(names)
+		}
 	}
 	d.declare(addr, needs, attrs)
+}
+
+// attribute returns the name of the attribute that a key sets.
+func attribute(key string) string { return strings.ReplaceAll(key, "-", "_") }
+
+// labels returns those of the branches that are declared.
+func (d *declaration) labels() cty.Value {
+	var labels []string
+	for _, declared := range d.service.Resources {
+		if d.schemas[declared.Addr.Type].Role == resource.Source {
+			labels = append(labels, declared.Addr.Label)
+		}
+	}
+	return list(labels)
+}
+
+// list returns texts, of which there is one at least, as a value.
+func list(texts []string) cty.Value {
+	values := make([]cty.Value, len(texts))
+	for i, text := range texts {
+		values[i] = cty.StringVal(text)
+	}
+	return cty.ListVal(values)
 }
 
 func (d *declaration) addr(typ, label string) resource.Addr {

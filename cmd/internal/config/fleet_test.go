@@ -89,6 +89,9 @@ func describe(fleet *Fleet, diags hcl.Diagnostics) string {
 		if service.AllowRewritten {
 			b.WriteString(" allow_rewritten")
 		}
+		if service.SpecRecords {
+			b.WriteString(" spec_records")
+		}
 		b.WriteString("\n")
 		if service.Err != nil {
 			b.WriteString(text(fleet.Sources.Diagnose(service.Err), fleet))
@@ -115,18 +118,29 @@ func attrs(declared plan.Declared) string {
 	values := declared.Config.AsValueMap()
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		v := values[name]
-		if v.IsNull() || name == "tree_sha1" || name == "directory" {
+		if v.IsNull() || slices.Contains([]string{"tree_sha1", "directory", "labels"}, name) {
 			continue
 		}
-		if v.Type() == cty.String {
+		switch {
+		case v.Type() == cty.String:
 			fmt.Fprintf(&b, " %s=%s", name, v.AsString())
-		} else {
+		case v.Type().IsListType():
+			fmt.Fprintf(&b, " %s=%s", name, joined(v))
+		default:
 			for key, element := range v.AsValueMap() {
 				fmt.Fprintf(&b, " %s.%s=%s", name, key, element.AsString())
 			}
 		}
 	}
 	return b.String()
+}
+
+func joined(v cty.Value) string {
+	var texts []string
+	for _, element := range v.AsValueSlice() {
+		texts = append(texts, element.AsString())
+	}
+	return strings.Join(texts, ",")
 }
 
 func TestRoot(t *testing.T) {

@@ -28,10 +28,14 @@ func ServiceReference(drivers []providers.Driver) []Entry {
 	for _, name := range []string{"spec", "project", "series", "stage", "workspace", "manifest"} {
 		entries = append(entries, Entry{"[mojo]", name, all["mojo_run"].Attrs[name].Doc})
 	}
-	return append(entries,
+	entries = append(entries,
+		Entry{"[mojo]", "record", "\"cdplan\", the default: it stamps the servers once mojo has succeeded; or \"spec\": the mojo spec does so itself, by cdplan record."},
 		Entry{"[branches]", "LABEL", "The location of a branch whose new revision redeploys the service. " + all["bzr_branch"].Attrs["location"].Doc},
-		Entry{"[environment]", "NAME", all["mojo_run"].Attrs["environment"].Doc},
-		Entry{"[nova]", "servers", all["nova_stamp"].Attrs["servers"].Doc})
+		Entry{"[environment]", "NAME", all["mojo_run"].Attrs["environment"].Doc})
+	for _, key := range []string{"servers", "juju-model", "juju-application", "cloud", "regions"} {
+		entries = append(entries, Entry{"[nova]", key, all["nova_stamp"].Attrs[attribute(key)].Doc})
+	}
+	return entries
 }
 
 // HostReference documents what can be written in cdplan.hcl.
