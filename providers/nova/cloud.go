@@ -3,6 +3,7 @@ package nova
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,17 +18,17 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/config/clouds"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 )
 
-// cloud logs in when it is first needed, and once.
+// cloud is one login. It is made when it is first needed, and once.
 type cloud struct {
-	name    string        // empty: $OS_CLOUD, else the other OS_* variables
-	regions []string      // empty: the one that the login names
-	pause   time.Duration // before the second try of a request; doubled before each further one
+	name  string        // in clouds.yaml; empty: the OS_* variables say it all
+	pause time.Duration // before the second try of a request; doubled before each further one
 
-	mu     sync.Mutex
-	client *gophercloud.ProviderClient
-	nova   []region
+	mu       sync.Mutex
+	client   *gophercloud.ProviderClient
+	endpoint gophercloud.EndpointOpts // as the settings have it
 }
 
 // region is a nova to talk to.
@@ -36,40 +37,76 @@ type region struct {
 	client *gophercloud.ServiceClient
 }
 
-// connect returns the regions, in the order configured. After a failure it may be called again.
-func (c *cloud) connect(ctx context.Context) ([]region, error) {
+// usualRegion returns the region that the settings name; it may be empty. Settings that cannot be read are told by connect.
+func (c *cloud) usualRegion() string {
+	_, endpoint, _, _ := c.settings()
+	return endpoint.Region
+}
+
+// connect logs in. After a failure it may be called again.
+func (c *cloud) connect(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.nova != nil {
-		return c.nova, nil
+	if c.client != nil {
+		return nil
 	}
-	name := c.name
-	if name == "" {
-		name = os.Getenv("OS_CLOUD")
-	}
-	client, endpoint, err := c.login(ctx, name)
+	auth, endpoint, tls, err := c.settings()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c.client = client
-	names := c.regions
-	if len(names) == 0 {
-		names = []string{endpoint.Region}
+	client, err := c.login(ctx, auth, tls)
+	if err != nil {
+		return err
 	}
-	var found []region
-	for _, name := range names {
-		if slices.ContainsFunc(found, func(r region) bool { return r.name == name }) {
-			continue // named twice
+	c.client, c.endpoint = client, endpoint
+	return nil
+}
+
+// region returns the nova of a region, once connected. An empty name stands for the only one.
+func (c *cloud) region(name string) (region, error) {
+	endpoint := c.endpoint
+	endpoint.Region = name
+	nova, err := openstack.NewComputeV2(c.client, endpoint)
+	if err != nil {
+		return region{}, &noRegion{name: name, known: c.regions(), err: err}
+	}
+	return region{name: name, client: nova}, nil
+}
+
+// noRegion is the error of a region in which the cloud has no nova.
+type noRegion struct {
+	name  string
+	known []string
+	err   error
+}
+
+func (e *noRegion) Error() string {
+	if len(e.known) == 0 {
+		return fmt.Sprintf("the cloud has no nova in region %q: %s", e.name, e.err)
+	}
+	return fmt.Sprintf("the cloud has no nova in region %q; it has one in %s", e.name, strings.Join(e.known, ", "))
+}
+
+// regions returns the regions that have a nova, sorted, as the login tells them.
+func (c *cloud) regions() []string {
+	login, ok := c.client.GetAuthResult().(tokens.CreateResult)
+	if !ok {
+		return nil
+	}
+	catalog, err := login.ExtractServiceCatalog()
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, service := range catalog.Entries {
+		for _, endpoint := range service.Endpoints {
+			if service.Type == "compute" {
+				names = append(names, cmp.Or(endpoint.RegionID, endpoint.Region))
+			}
 		}
-		endpoint.Region = name
-		nova, err := openstack.NewComputeV2(client, endpoint)
-		if err != nil {
-			return nil, fmt.Errorf("the cloud has no nova in region %q: %w", name, err)
-		}
-		found = append(found, region{name: name, client: nova})
 	}
-	c.nova = found
-	return c.nova, nil
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func (c *cloud) close() {
@@ -80,23 +117,28 @@ func (c *cloud) close() {
 	}
 }
 
-func (c *cloud) login(ctx context.Context, cloud string) (*gophercloud.ProviderClient, gophercloud.EndpointOpts, error) {
-	options := []clouds.ParseOption{clouds.WithCloudName(cloud)}
-	if cloud == "" {
+// settings reads how to log in.
+func (c *cloud) settings() (gophercloud.AuthOptions, gophercloud.EndpointOpts, *tls.Config, error) {
+	options := []clouds.ParseOption{clouds.WithCloudName(c.name)}
+	if c.name == "" {
 		yaml, err := fromEnvironment()
 		if err != nil {
-			return nil, gophercloud.EndpointOpts{}, err
+			return gophercloud.AuthOptions{}, gophercloud.EndpointOpts{}, nil, err
 		}
 		options = []clouds.ParseOption{clouds.WithCloudName(envCloud), clouds.WithCloudsYAML(strings.NewReader(yaml))}
 	}
 	auth, endpoint, tls, err := clouds.Parse(options...)
 	if err != nil {
-		return nil, endpoint, fmt.Errorf("cannot read the settings of cloud %q: %w", cloud, err)
+		return auth, endpoint, nil, fmt.Errorf("cannot read the settings of cloud %q: %w", c.name, err)
 	}
 	auth.AllowReauth = auth.TokenID == "" // a token alone is good for no other login
+	return auth, endpoint, tls, nil
+}
+
+func (c *cloud) login(ctx context.Context, auth gophercloud.AuthOptions, tls *tls.Config) (*gophercloud.ProviderClient, error) {
 	client, err := openstack.NewClient(auth.IdentityEndpoint)
 	if err != nil {
-		return nil, endpoint, fmt.Errorf("cannot use the address %q: %w", auth.IdentityEndpoint, err)
+		return nil, fmt.Errorf("cannot use the address %q: %w", auth.IdentityEndpoint, err)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig, transport.MaxIdleConnsPerHost, transport.ResponseHeaderTimeout = tls, writers, answerTimeout
@@ -109,9 +151,9 @@ func (c *cloud) login(ctx context.Context, cloud string) (*gophercloud.ProviderC
 		return c.retry(ctx, *limited, tries)
 	}
 	if err := openstack.Authenticate(ctx, client, auth); err != nil {
-		return nil, endpoint, fmt.Errorf("cannot log in at %s: %w", auth.IdentityEndpoint, plain(err))
+		return nil, fmt.Errorf("cannot log in at %s: %w", auth.IdentityEndpoint, plain(err))
 	}
-	return client, endpoint, nil
+	return client, nil
 }
 
 // envCloud is the name that OpenStack's own tools give to a cloud made of OS_* variables.
@@ -189,14 +231,22 @@ func (c *cloud) pauseAfter(err error, tries uint) (time.Duration, bool) {
 	}
 	switch code.Actual {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		if seconds, err := strconv.Atoi(code.ResponseHeader.Get("Retry-After")); err == nil && seconds >= 0 {
-			pause = time.Duration(seconds) * time.Second
-		}
-		return pause, true
+		return retryAfter(code.ResponseHeader.Get("Retry-After"), pause), true
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
 		return pause, true
 	}
 	return 0, false
+}
+
+// retryAfter returns the pause that a server asks for, in seconds or until a date (RFC 9110, section 10.2.3), else the usual one.
+func retryAfter(text string, usual time.Duration) time.Duration {
+	if seconds, err := strconv.Atoi(text); err == nil && seconds >= 0 {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(text); err == nil {
+		return max(0, time.Until(date))
+	}
+	return usual
 }
 
 // plain makes an error of the library short: what nova or keystone said, without the request and its body.

@@ -73,14 +73,14 @@ func TestLoginFails(t *testing.T) {
 		spoil func(*testing.T, *world)
 		want  []string
 	}{
-		{"nothing configured", func(t *testing.T, _ *world) { t.Setenv("OS_CLOUD", "") },
+		{"nothing configured", func(t *testing.T, w *world) { w.in(t, "") },
 			[]string{"no cloud is configured", "OS_CLOUD", "OS_AUTH_URL", "cdplan.hcl"}},
-		{"no such cloud", func(t *testing.T, _ *world) { t.Setenv("OS_CLOUD", "other") }, []string{`cloud "other"`}},
+		{"no such cloud", func(t *testing.T, w *world) { w.in(t, "other") }, []string{`cloud "other"`}},
 		{"wrong password", func(t *testing.T, w *world) {
 			w.Inject(novatest.Fault{Path: "/auth/tokens", Status: http.StatusUnauthorized})
 		}, []string{"cannot log in at " + "http://127.0.0.1", "wrong or expired"}},
 		{"no such region", func(_ *testing.T, w *world) { w.p = w.open(settings{Regions: []string{"nowhere"}}) },
-			[]string{`no nova in region "nowhere"`}},
+			[]string{`no nova in region "nowhere"; it has one in RegionOne`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, novatest.Options{})
@@ -93,6 +93,12 @@ func TestLoginFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+// in opens the provider with that cloud as $OS_CLOUD.
+func (w *world) in(t *testing.T, cloud string) {
+	t.Setenv("OS_CLOUD", cloud)
+	w.p = w.open(settings{})
 }
 
 func TestLoginIsTriedAgain(t *testing.T) {
@@ -175,6 +181,7 @@ func TestRetry(t *testing.T) {
 		{"too many", novatest.Fault{Status: 429, Times: 1}, 2, ""},
 		{"too many, go on at once", novatest.Fault{Status: 429, RetryAfter: "0", Times: 3}, 4, ""},
 		{"too many, go on in a second", novatest.Fault{Status: 429, RetryAfter: "1", Times: 1}, 2, ""},
+		{"too many, until a date", novatest.Fault{Status: 429, RetryAfter: "Fri, 13 Nov 2015 13:13:13 GMT", Times: 1}, 2, ""},
 		{"too many, nonsense", novatest.Fault{Status: 429, RetryAfter: "soon", Times: 1}, 2, ""},
 		{"too many for ever", novatest.Fault{Status: 429, RetryAfter: "0"}, 4, "Too Many Requests (429)"},
 		{"500 three times", novatest.Fault{Status: 500, Times: 3}, 4, ""},

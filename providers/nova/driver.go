@@ -3,8 +3,10 @@
 package nova
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -70,13 +72,12 @@ type settings struct {
 }
 
 func open(_ context.Context, config cty.Value) (providers.Provider, error) {
-	p := &provider{prefix: defaultPrefix, settle: defaultSettle, tick: defaultTick, claims: map[string]selector{}}
-	p.cloud.pause = defaultPause
+	p := &provider{prefix: defaultPrefix, settle: defaultSettle, tick: defaultTick, pause: defaultPause, clouds: map[string]*cloud{}, claims: map[string]claim{}}
 	var s settings
 	if err := resource.Decode(config, &s); err != nil {
 		return nil, err
 	}
-	p.cloud.name, p.cloud.regions = s.Cloud, s.Regions
+	p.usual.cloud, p.usual.regions = cmp.Or(s.Cloud, os.Getenv("OS_CLOUD")), s.Regions
 	if s.Prefix != "" {
 		p.prefix = s.Prefix
 	}
@@ -99,6 +100,10 @@ func (p *provider) Resource(string) providers.Resource { return p }
 
 // Close closes idle connections.
 func (p *provider) Close() error {
-	p.cloud.close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, cloud := range p.clouds {
+		cloud.close()
+	}
 	return nil
 }

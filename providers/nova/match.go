@@ -32,30 +32,44 @@ func parseSelector(text string) (_ selector, fault string) {
 	return selector{glob: text}, ""
 }
 
+// claim is what a service claims: of the servers in some places, those that the selector chooses.
+type claim struct {
+	selector
+	places []place
+}
+
 // fleet says which servers each service claims, and which services claim each server.
 type fleet struct {
 	servers   map[string][]*server // by service, ordered by name, then id
 	claimants map[string][]string  // by server id, sorted
 }
 
-// match applies every claim to the servers, which are ordered by name.
-func (p *provider) match(servers []*server) fleet {
+// match applies every claim to what was listed.
+func (p *provider) match(found map[place]listing) fleet {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	index := newIndex(servers)
-	found := fleet{servers: map[string][]*server{}, claimants: map[string][]string{}}
+	matched := fleet{servers: map[string][]*server{}, claimants: map[string][]string{}}
+	indexes := map[place]index{}
+	for at, listing := range found {
+		indexes[at] = newIndex(listing.servers)
+	}
 	for _, service := range slices.Sorted(maps.Keys(p.claims)) {
 		claim := p.claims[service]
-		if claim == (selector{}) {
-			claim = selector{key: p.prefix + "service", value: service}
+		chosen := claim.selector
+		if chosen == (selector{}) {
+			chosen = selector{key: p.prefix + "service", value: service}
 		}
-		claimed := index.find(claim)
-		found.servers[service] = claimed
+		var claimed []*server
+		for _, at := range claim.places {
+			claimed = append(claimed, indexes[at].find(chosen)...)
+		}
+		slices.SortFunc(claimed, compareServers)
+		matched.servers[service] = claimed
 		for _, s := range claimed {
-			found.claimants[s.ID] = append(found.claimants[s.ID], service)
+			matched.claimants[s.ID] = append(matched.claimants[s.ID], service)
 		}
 	}
-	return found
+	return matched
 }
 
 // index finds servers without trying each selector on each of them: by the literal beginning of a glob, or by a metadata item.

@@ -64,7 +64,7 @@ func noVariables(t *testing.T) {
 func (w *world) open(s settings) *provider {
 	w.t.Helper()
 	p := openWith(w.t, s)
-	p.tick, p.cloud.pause = time.Millisecond, time.Millisecond
+	p.tick, p.pause = time.Millisecond, time.Millisecond
 	w.t.Cleanup(func() { _ = p.Close() })
 	return p
 }
@@ -102,11 +102,15 @@ func addrOf(service string) resource.Addr {
 
 // ask asks for the stamp of a service with that selector.
 func ask(service, servers string) resource.Wanted {
-	config, err := resource.Encode(stampSchema(), wanted{Service: service, Servers: servers})
+	return askFor(wanted{Service: service, Servers: servers})
+}
+
+func askFor(stamp wanted) resource.Wanted {
+	config, err := resource.Encode(stampSchema(), stamp)
 	if err != nil {
 		panic(err)
 	}
-	return resource.Wanted{Addr: addrOf(service), Config: config}
+	return resource.Wanted{Addr: addrOf(stamp.Service), Config: config}
 }
 
 func (w *world) read(want ...resource.Wanted) []resource.Reading {
@@ -211,15 +215,15 @@ func TestOpenRefuses(t *testing.T) {
 
 func TestOpenSettings(t *testing.T) {
 	p := openWith(t, settings{Cloud: "c", Regions: []string{"a", "b"}, Prefix: "x:", Settle: "5m"})
-	if p.cloud.name != "c" || len(p.cloud.regions) != 2 || p.prefix != "x:" || p.settle != 5*time.Minute {
-		t.Errorf("got %q %q %q %s", p.cloud.name, p.cloud.regions, p.prefix, p.settle)
+	if p.usual.cloud != "c" || len(p.usual.regions) != 2 || p.prefix != "x:" || p.settle != 5*time.Minute {
+		t.Errorf("got %q %q %q %s", p.usual.cloud, p.usual.regions, p.prefix, p.settle)
 	}
 	var none cty.Value
 	opened, err := open(t.Context(), none)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := opened.(*provider); p.prefix != "cd." || p.settle != defaultSettle || p.tick != defaultTick || p.cloud.pause != defaultPause {
-		t.Errorf("defaults: %q %s %s %s", p.prefix, p.settle, p.tick, p.cloud.pause)
+	if p := opened.(*provider); p.prefix != "cd." || p.settle != defaultSettle || p.tick != defaultTick || p.pause != defaultPause {
+		t.Errorf("defaults: %q %s %s %s", p.prefix, p.settle, p.tick, p.pause)
 	}
 }

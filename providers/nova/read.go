@@ -3,26 +3,39 @@ package nova
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"launchpad.net/cdplan/providers/resource"
 )
 
 // provider is the provider and its one resource type.
 type provider struct {
-	cloud  cloud
+	usual struct { // where the servers of a service are that does not say it
+		cloud   string
+		regions []string // empty: the one that the login names
+	}
 	prefix string
 	settle time.Duration
 	tick   time.Duration // between two looks at a server that is being built
+	pause  time.Duration // before the second try of a request
 
 	mu     sync.Mutex
-	claims map[string]selector // by service, of all services ever asked about
+	clouds map[string]*cloud // by name
+	claims map[string]claim  // by service, of all services ever asked about
+}
+
+// place is a region of a cloud.
+type place struct{ cloud, region string }
+
+// listing is what one place holds.
+type listing struct {
+	servers []*server // ordered by name, then id
+	err     error     // why it is not known
 }
 
 // server is what is used of a server in nova's list.
@@ -50,30 +63,31 @@ type wanted struct {
 	Run       string                       `cty:"run"`
 }
 
-// Read lists every region once and finds the servers of each service that is asked about. If a region cannot be listed, nothing can be said
-// about any of them, since each may have servers there.
+// Read lists once every region that one of the services has servers in, and finds the servers of each. Of a service that has servers in a region
+// which cannot be listed nothing can be said.
 func (p *provider) Read(ctx context.Context, want []resource.Wanted) []resource.Reading {
 	readings := make([]resource.Reading, len(want))
 	decoded := make([]wanted, len(want))
+	var places []place
 	for i, w := range want {
 		readings[i].Addr = w.Addr
 		decoded[i], readings[i].Err = p.claim(w)
+		places = append(places, p.claimOf(decoded[i].Service).places...)
 	}
-	servers, err := p.list(ctx)
-	fleet := p.match(servers)
+	found := p.list(ctx, places)
+	fleet := p.match(found)
 	for i := range readings {
-		switch {
-		case readings[i].Err != nil:
-		case err != nil:
-			readings[i].Err = err
-		default:
-			readings[i].Copies, readings[i].Err = p.copies(fleet, want[i].Addr, decoded[i].Service)
+		if readings[i].Err == nil {
+			readings[i].Err = p.unlisted(want[i].Addr, decoded[i], found)
+		}
+		if readings[i].Err == nil {
+			readings[i].Copies, readings[i].Err = p.copies(fleet, want[i].Addr, decoded[i])
 		}
 	}
 	return readings
 }
 
-// Check says whether the servers can be matched.
+// Check finds what is wrong with a declaration by itself: a selection that means nothing, and a stamp that no server could hold.
 func (p *provider) Check(w resource.Wanted) error {
 	_, _, err := p.decode(w)
 	return err
@@ -89,6 +103,9 @@ func (p *provider) decode(w resource.Wanted) (wanted, selector, error) {
 	if fault != "" {
 		return stamp, chosen, &resource.AttrError{Addr: w.Addr, Attr: "servers", Summary: "Invalid server pattern", Detail: fault}
 	}
+	if err := checkStamp(p.prefix, stamp); err != nil {
+		return stamp, chosen, &resource.AttrError{Addr: w.Addr, Attr: "labels", Summary: "Stamp not possible", Detail: fmt.Sprintf("The service cannot be stamped: %s.", err)}
+	}
 	return stamp, chosen, nil
 }
 
@@ -98,32 +115,108 @@ func (p *provider) claim(w resource.Wanted) (wanted, error) {
 	if err != nil {
 		return stamp, err
 	}
+	made := claim{selector: chosen, places: p.places(stamp)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.claims[stamp.Service] = chosen
+	p.claims[stamp.Service] = made
 	return stamp, nil
 }
 
-// list returns the servers of all regions, ordered by name, then id.
-func (p *provider) list(ctx context.Context) ([]*server, error) {
-	regions, err := p.cloud.connect(ctx)
-	if err != nil {
-		return nil, err
+func (p *provider) claimOf(service string) claim {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.claims[service]
+}
+
+// places returns where the servers of a service are.
+func (p *provider) places(stamp wanted) []place {
+	cloud, regions := cmp.Or(stamp.Cloud, p.usual.cloud), stamp.Regions
+	if len(regions) == 0 && cloud == p.usual.cloud {
+		regions = p.usual.regions
 	}
-	pages := make([][]*server, len(regions))
-	group, ctx := errgroup.WithContext(ctx)
-	for i, region := range regions {
-		group.Go(func() (err error) {
-			pages[i], err = region.list(ctx)
-			return err
+	if len(regions) == 0 {
+		regions = []string{p.cloud(cloud).usualRegion()}
+	}
+	var places []place
+	for _, region := range regions {
+		if at := (place{cloud, region}); !slices.Contains(places, at) {
+			places = append(places, at)
+		}
+	}
+	return places
+}
+
+// cloud returns the cloud of that name.
+func (p *provider) cloud(name string) *cloud {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.clouds[name] == nil {
+		p.clouds[name] = &cloud{name: name, pause: p.pause}
+	}
+	return p.clouds[name]
+}
+
+// unlisted returns why it is not known which servers the service has, or nil. A region that the service itself names and that is not there has to
+// be mended where it is named.
+func (p *provider) unlisted(addr resource.Addr, stamp wanted, found map[place]listing) error {
+	var errs []error
+	for _, at := range p.claimOf(stamp.Service).places {
+		err := found[at].err
+		if errors.As(err, new(*noRegion)) && len(stamp.Regions) > 0 {
+			err = &resource.AttrError{Addr: addr, Attr: "regions", Summary: "No such region", Detail: upper(err.Error()) + "."}
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// list lists each of the places once, all at the same time.
+func (p *provider) list(ctx context.Context, places []place) map[place]listing {
+	regions := map[string][]string{} // by cloud
+	for _, at := range places {
+		if !slices.Contains(regions[at.cloud], at.region) {
+			regions[at.cloud] = append(regions[at.cloud], at.region)
+		}
+	}
+	found := map[place]listing{}
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for name, regions := range regions {
+		group.Go(func() {
+			listings := p.cloud(name).list(ctx, regions)
+			mu.Lock()
+			defer mu.Unlock()
+			for i, region := range regions {
+				found[place{name, region}] = listings[i]
+			}
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
+	group.Wait()
+	return found
+}
+
+// list lists the regions at the same time. The answers are in the order of the names.
+func (c *cloud) list(ctx context.Context, regions []string) []listing {
+	listings := make([]listing, len(regions))
+	if err := c.connect(ctx); err != nil {
+		for i := range listings {
+			listings[i].err = err
+		}
+		return listings
 	}
-	servers := slices.Concat(pages...)
-	slices.SortFunc(servers, func(a, b *server) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
-	return servers, nil
+	var group sync.WaitGroup
+	for i, name := range regions {
+		group.Go(func() {
+			region, err := c.region(name)
+			if err != nil {
+				listings[i].err = err
+				return
+			}
+			listings[i].servers, listings[i].err = region.list(ctx)
+		})
+	}
+	group.Wait()
+	return listings
 }
 
 // list follows the pages of one region. They are decoded straight into what is used here; the library's own pager decodes everything, and
@@ -153,7 +246,13 @@ func (r region) list(ctx context.Context) ([]*server, error) {
 	for _, s := range servers {
 		s.region = r
 	}
-	return slices.DeleteFunc(servers, (*server).foreign), nil
+	servers = slices.DeleteFunc(servers, (*server).foreign)
+	slices.SortFunc(servers, compareServers)
+	return servers, nil
+}
+
+func compareServers(a, b *server) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 }
 
 // foreign says whether a server is none that a service may claim: one on its way out, or a juju controller ("juju-is-state" in juju 1).
@@ -162,11 +261,15 @@ func (s *server) foreign() bool {
 }
 
 // copies returns the servers of a service with what is stamped on each.
-func (p *provider) copies(fleet fleet, addr resource.Addr, service string) ([]resource.Copy, error) {
+func (p *provider) copies(fleet fleet, addr resource.Addr, stamp wanted) ([]resource.Copy, error) {
+	service := stamp.Service
 	var copies []resource.Copy
 	for _, s := range fleet.servers[service] {
 		if claimants := fleet.claimants[s.ID]; len(claimants) > 1 {
 			return nil, claimedTwice(addr, s, claimants)
+		}
+		if err := checkRoom(p.prefix, stamp, s); err != nil {
+			return nil, &resource.AttrError{Addr: addr, Attr: "labels", Summary: "No room for the stamp", Detail: upper(err.Error()) + "."}
 		}
 		c := resource.Copy{ID: s.ID, Name: s.Name, Region: s.region.name, Status: s.Status}
 		c.Object, c.Err = readStamp(p.prefix, service, s.Metadata)
@@ -177,6 +280,9 @@ func (p *provider) copies(fleet fleet, addr resource.Addr, service string) ([]re
 	}
 	return copies, nil
 }
+
+// upper makes a sentence of an error.
+func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 func claimedTwice(addr resource.Addr, s *server, claimants []string) error {
 	return &resource.AttrError{Addr: addr, Attr: "servers", Summary: "Server claimed twice", Shared: true,

@@ -13,7 +13,7 @@ import (
 
 func TestOneListForAll(t *testing.T) {
 	for _, test := range []struct{ limit, servers, lists int }{
-		{2, 5, 3}, {2, 4, 3}, {1000, 5, 1}, {1000, 0, 1},
+		{2, 5, 3}, {2, 4, 3}, {1000, 5, 1}, {1000, 0, 0},
 	} {
 		t.Run(fmt.Sprintf("%d by %d", test.servers, test.limit), func(t *testing.T) {
 			w := newWorld(t, novatest.Options{MaxLimit: test.limit})

@@ -142,6 +142,48 @@ func checkRevision(label string, revision resource.Revision) error {
 	return nil
 }
 
+// maxItems is how many metadata items nova lets a server have unless it is configured otherwise: metadata_items in its quotas.
+const maxItems = 128
+
+// checkStamp refuses a service whose stamp no server could hold, whatever the revisions.
+func checkStamp(prefix string, stamp wanted) error {
+	if err := checkItem(prefix+"service", stamp.Service); err != nil {
+		return err
+	}
+	for _, label := range stamp.Labels {
+		if err := checkKey(prefix + revisionKey + label); err != nil {
+			return err
+		}
+	}
+	if n := stampSize(stamp); n > maxItems {
+		return fmt.Errorf("it has %d branches, and the stamp of so many takes %d metadata items of the %d that nova gives a server", len(stamp.Labels), n, maxItems)
+	}
+	return nil
+}
+
+// stampSize returns how many items a stamp takes.
+func stampSize(stamp wanted) int { return 4 + len(stamp.Labels) }
+
+// checkRoom refuses a server that has so many items of other people that the stamp does not fit.
+func checkRoom(prefix string, stamp wanted, s *server) error {
+	others := 0
+	for key := range s.Metadata {
+		if !ours(prefix, key) {
+			others++
+		}
+	}
+	if n := stampSize(stamp); others+n > maxItems {
+		return fmt.Errorf("server %s (%s) has %d metadata items that are not cdplan's, and the stamp takes %d more: nova gives a server %d", s.Name, s.ID, others, n, maxItems)
+	}
+	return nil
+}
+
+// ours says whether a key belongs to the stamp.
+func ours(prefix, key string) bool {
+	name, ok := strings.CutPrefix(key, prefix)
+	return ok && (strings.HasPrefix(name, revisionKey) || slices.Contains([]string{"service", "hash", "at", "run"}, name))
+}
+
 // What nova accepts. A key that ends in a newline passes its own check and is refused here.
 var keyPattern = regexp.MustCompile(`^[a-zA-Z0-9\-_:. ]{1,255}\z`)
 

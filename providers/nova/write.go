@@ -83,18 +83,22 @@ func (p *provider) targets(ctx context.Context, step resource.Step) ([]*server, 
 	if err != nil {
 		return nil, err
 	}
-	all, err := p.list(ctx)
-	if err != nil {
+	found := p.list(ctx, p.claimOf(stamp.Service).places)
+	if err := p.unlisted(step.Addr, stamp, found); err != nil {
 		return nil, err
 	}
-	fleet := p.match(all)
-	if _, err := p.copies(fleet, step.Addr, stamp.Service); err != nil {
+	fleet := p.match(found)
+	if _, err := p.copies(fleet, step.Addr, stamp); err != nil {
 		return nil, err
 	}
 	if targets := fleet.servers[stamp.Service]; len(targets) > 0 {
 		return targets, nil
 	}
-	return nil, noServer(stamp, len(all), p.prefix)
+	all := 0
+	for _, listing := range found {
+		all += len(listing.servers)
+	}
+	return nil, noServer(stamp, all, p.prefix)
 }
 
 // noServer says that the deploy has left nothing to stamp: it did not succeed.
