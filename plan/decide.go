@@ -36,6 +36,9 @@ func Decide(service Service, schemas map[string]resource.Schema, readings state.
 	if d.Verdict.Acts() && d.Copies > 0 && unrecorded(past.Last, d.Revisions) {
 		d.Verdict, d.Reasons = Record, []Reason{NotRecorded}
 	}
+	if d.Verdict == Same && premature(past.Last, d.Revisions, readings[record.Addr].Copies) {
+		d.Verdict, d.Reasons = Redeploy, []Reason{LastAttemptFailed}
+	}
 	for i, change := range d.Changes {
 		if source := service.source(schemas, change.Label); source != nil {
 			d.Changes[i].Location = source.Config.GetAttr("location").AsString()
@@ -49,6 +52,17 @@ func Decide(service Service, schemas map[string]resource.Schema, readings state.
 // unrecorded says that the attempt deployed just these revisions, and that all it left to do is to record them.
 func unrecorded(last *state.Attempt, revisions map[string]resource.Revision) bool {
 	return last != nil && last.Deployed && !last.Done() && last.Forgiven == "" && last.Hash == resource.Hash(revisions)
+}
+
+// premature says that a deploy was recorded by itself and did not succeed after that: what the record tells is not so.
+func premature(last *state.Attempt, revisions map[string]resource.Revision, copies []resource.Copy) bool {
+	if last == nil || last.Result == "" || last.Done() || last.Deployed || last.Hash != resource.Hash(revisions) {
+		return false
+	}
+	return slices.ContainsFunc(copies, func(c resource.Copy) bool {
+		stamp, ok := c.Stamp()
+		return ok && stamp.Run == last.Run
+	})
 }
 
 // lastTry says how an attempt ended that was to do what the decision is to do, and did not succeed.
@@ -234,7 +248,8 @@ func (d *Decision) plan(schemas map[string]resource.Schema, wanted map[string]ct
 		role := schemas[declared.Addr.Type].Role
 		if role == resource.Record || role == resource.Action && d.Verdict != Record {
 			missing := d.Verdict == Record && !slices.Contains(d.Reasons, NotRecorded)
-			d.Steps = append(d.Steps, resource.Step{Addr: declared.Addr, Want: fill(schemas, declared, wanted), Fill: missing})
+			verify := role == resource.Record && d.Verdict != Record && d.Declared.SpecRecords
+			d.Steps = append(d.Steps, resource.Step{Addr: declared.Addr, Want: fill(schemas, declared, wanted), Fill: missing, Verify: verify})
 		}
 	}
 }

@@ -101,7 +101,8 @@ const (
 	// NotRecorded says that this host has deployed just what is wanted, and could not record it.
 	NotRecorded Reason = "not-recorded"
 
-	// LastAttemptFailed says that servers are there without any record because this host has tried to deploy, and did not succeed.
+	// LastAttemptFailed says that servers are there without any record, or with one that the deploy made itself, because this host has tried to
+	// deploy, and did not succeed.
 	LastAttemptFailed Reason = "last-attempt-failed"
 )
 

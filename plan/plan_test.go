@@ -20,7 +20,7 @@ var schemas = map[string]resource.Schema{
 		"location": {Type: cty.String}, "revision": {Type: resource.RevisionType, Trigger: true}}},
 	"run": {Role: resource.Action, Attrs: map[string]resource.Attr{resource.Revisions: {Type: cty.Map(resource.RevisionType)}}},
 	"stamp": {Role: resource.Record, Attrs: map[string]resource.Attr{
-		resource.Revisions: {Type: cty.Map(resource.RevisionType), Trigger: true}, "at": {Type: cty.String}}},
+		resource.Revisions: {Type: cty.Map(resource.RevisionType), Trigger: true}, "at": {Type: cty.String}, "run": {Type: cty.String}}},
 }
 
 // situation is one service in short: "LABEL:ID" for each branch, and the same for what each server carries. A server "-" carries nothing; one
@@ -45,7 +45,7 @@ func (s situation) service() Service {
 	service.Resources = append(service.Resources,
 		Declared{Addr: resource.Addr{Service: s.name, Type: "run", Label: "run"}, Config: cty.ObjectVal(map[string]cty.Value{resource.Revisions: null})},
 		Declared{Addr: resource.Addr{Service: s.name, Type: "stamp", Label: "stamp"},
-			Config: cty.ObjectVal(map[string]cty.Value{resource.Revisions: null, "at": cty.NullVal(cty.String)})})
+			Config: cty.ObjectVal(map[string]cty.Value{resource.Revisions: null, "at": cty.NullVal(cty.String), "run": cty.NullVal(cty.String)})})
 	return service
 }
 
@@ -66,7 +66,7 @@ func (s situation) read(readings state.Readings) {
 			text, c.Err = rest, errors.New("hash")
 		}
 		if text != "-" {
-			c.Object = cty.ObjectVal(map[string]cty.Value{resource.Revisions: cty.MapVal(revisionsOf(text)), "at": cty.StringVal(text)})
+			c.Object = cty.ObjectVal(map[string]cty.Value{resource.Revisions: cty.MapVal(revisionsOf(text)), "at": cty.StringVal(text), "run": cty.StringVal("r1")})
 		}
 		reading.Copies = append(reading.Copies, c)
 	}

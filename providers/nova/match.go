@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -30,6 +31,24 @@ func parseSelector(text string) (_ selector, fault string) {
 			"[a-z] for one of a range.", text)
 	}
 	return selector{glob: text}, ""
+}
+
+// prefix returns the text that the names begin with.
+func (s selector) prefix() string {
+	if i := strings.IndexAny(s.glob, `*?[\`); i >= 0 {
+		return s.glob[:i]
+	}
+	return s.glob
+}
+
+var plainName = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
+
+// literal returns the prefix if it stands for itself in any regular expression, else nothing.
+func (s selector) literal() string {
+	if prefix := s.prefix(); plainName.MatchString(prefix) {
+		return prefix
+	}
+	return ""
 }
 
 // claim is what a service claims: of the servers in some places, those that the selector chooses.
@@ -92,10 +111,7 @@ func (x index) find(claim selector) []*server {
 	if claim.key != "" {
 		return x.byItem[[2]string{claim.key, claim.value}]
 	}
-	prefix := claim.glob
-	if i := strings.IndexAny(prefix, `*?[\`); i >= 0 {
-		prefix = prefix[:i]
-	}
+	prefix := claim.prefix()
 	first, _ := slices.BinarySearchFunc(x.byName, prefix, func(s *server, prefix string) int { return strings.Compare(s.Name, prefix) })
 	var found []*server
 	for _, s := range x.byName[first:] {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	neturl "net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -74,7 +75,11 @@ func (p *provider) Read(ctx context.Context, want []resource.Wanted) []resource.
 		decoded[i], readings[i].Err = p.claim(w)
 		places = append(places, p.claimOf(decoded[i].Service).places...)
 	}
-	found := p.list(ctx, places)
+	common := ""
+	if len(want) == 1 {
+		common = p.claimOf(decoded[0].Service).literal()
+	}
+	found := p.list(ctx, places, common)
 	fleet := p.match(found)
 	for i := range readings {
 		if readings[i].Err == nil {
@@ -170,8 +175,8 @@ func (p *provider) unlisted(addr resource.Addr, stamp wanted, found map[place]li
 	return errors.Join(errs...)
 }
 
-// list lists each of the places once, all at the same time.
-func (p *provider) list(ctx context.Context, places []place) map[place]listing {
+// list lists each of the places once, all at the same time: all servers there, or those whose names begin with a text.
+func (p *provider) list(ctx context.Context, places []place, common string) map[place]listing {
 	regions := map[string][]string{} // by cloud
 	for _, at := range places {
 		if !slices.Contains(regions[at.cloud], at.region) {
@@ -183,7 +188,7 @@ func (p *provider) list(ctx context.Context, places []place) map[place]listing {
 	var group sync.WaitGroup
 	for name, regions := range regions {
 		group.Go(func() {
-			listings := p.cloud(name).list(ctx, regions)
+			listings := p.cloud(name).list(ctx, regions, common)
 			mu.Lock()
 			defer mu.Unlock()
 			for i, region := range regions {
@@ -196,7 +201,7 @@ func (p *provider) list(ctx context.Context, places []place) map[place]listing {
 }
 
 // list lists the regions at the same time. The answers are in the order of the names.
-func (c *cloud) list(ctx context.Context, regions []string) []listing {
+func (c *cloud) list(ctx context.Context, regions []string, common string) []listing {
 	listings := make([]listing, len(regions))
 	if err := c.connect(ctx); err != nil {
 		for i := range listings {
@@ -212,7 +217,7 @@ func (c *cloud) list(ctx context.Context, regions []string) []listing {
 				listings[i].err = err
 				return
 			}
-			listings[i].servers, listings[i].err = region.list(ctx)
+			listings[i].servers, listings[i].err = region.list(ctx, common)
 		})
 	}
 	group.Wait()
@@ -221,9 +226,13 @@ func (c *cloud) list(ctx context.Context, regions []string) []listing {
 
 // list follows the pages of one region. They are decoded straight into what is used here; the library's own pager decodes everything, and
 // twice.
-func (r region) list(ctx context.Context) ([]*server, error) {
+func (r region) list(ctx context.Context, common string) ([]*server, error) {
 	var servers []*server
-	for url := r.client.ServiceURL("servers", "detail"); url != ""; {
+	url := r.client.ServiceURL("servers", "detail")
+	if common != "" {
+		url += "?" + neturl.Values{"name": {"^" + common}}.Encode() // a regular expression, of which nova's database understands more or less
+	}
+	for url != "" {
 		var page struct {
 			Servers []*server `json:"servers"`
 			Links   []struct {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
@@ -20,8 +21,8 @@ const (
 	rewrites = 3 // times that a stamp is written before its loss is an error
 )
 
-// Apply writes the stamp on all servers that the service has by now. A server that nova does not let be written yet is waited for; one that is
-// gone by then does not count. It is a success only if every server carries the stamp.
+// Apply writes the stamp on all servers that the service has by now, or sees to it that they carry it. A server that nova does not let be written
+// yet is waited for; one that is gone by then does not count. It is a success only if every server carries the stamp.
 func (p *provider) Apply(ctx context.Context, step resource.Step, events func(resource.Event)) (resource.Object, error) {
 	items, err := p.stampItems(step)
 	if err != nil {
@@ -33,6 +34,9 @@ func (p *provider) Apply(ctx context.Context, step resource.Step, events func(re
 	}
 	if step.Fill {
 		targets = p.fill(targets, items)
+	}
+	if step.Verify {
+		return step.Want, p.verify(targets, items)
 	}
 	events(resource.Event{Addr: step.Addr, Text: fmt.Sprintf("stamping %s", count(len(targets)))})
 	settled, cancel := context.WithTimeout(ctx, p.settle)
@@ -54,6 +58,26 @@ func (p *provider) Apply(ctx context.Context, step resource.Step, events func(re
 		return readStamp(p.prefix, items[p.prefix+"service"], items)
 	}
 	return step.Want, errors.New("every server of the service was deleted before it could be stamped")
+}
+
+// verify says which servers do not carry the items.
+func (p *provider) verify(targets []*server, items map[string]string) error {
+	var lacking []string
+	for _, s := range targets {
+		if !p.stamped(s.Metadata, items) {
+			lacking = append(lacking, s.Name)
+		}
+	}
+	if len(lacking) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the mojo spec is to record the deploy (record = spec under [mojo]), and has not done so on %s of %s: %s. Let \"cdplan record\" be the last "+
+		"thing that the spec does", count(len(lacking)), count(len(targets)), strings.Join(lacking, ", "))
+}
+
+// stamped says whether the metadata has all items, and no ghost beside them.
+func (p *provider) stamped(metadata, items map[string]string) bool {
+	return carries(metadata, items) && len(ghosts(p.prefix, metadata, items)) == 0
 }
 
 // fill makes the items tell of the run that the other servers tell of, and returns the servers that lack them.
@@ -83,7 +107,8 @@ func (p *provider) targets(ctx context.Context, step resource.Step) ([]*server, 
 	if err != nil {
 		return nil, err
 	}
-	found := p.list(ctx, p.claimOf(stamp.Service).places)
+	claim := p.claimOf(stamp.Service)
+	found := p.list(ctx, claim.places, claim.literal())
 	if err := p.unlisted(step.Addr, stamp, found); err != nil {
 		return nil, err
 	}
@@ -94,18 +119,14 @@ func (p *provider) targets(ctx context.Context, step resource.Step) ([]*server, 
 	if targets := fleet.servers[stamp.Service]; len(targets) > 0 {
 		return targets, nil
 	}
-	all := 0
-	for _, listing := range found {
-		all += len(listing.servers)
-	}
-	return nil, noServer(stamp, all, p.prefix)
+	return nil, noServer(stamp, p.prefix)
 }
 
 // noServer says that the deploy has left nothing to stamp: it did not succeed.
-func noServer(stamp wanted, all int, prefix string) error {
-	rule := fmt.Sprintf("servers under [nova] is not set, and none of %s carries %sservice = %s", count(all), prefix, stamp.Service)
+func noServer(stamp wanted, prefix string) error {
+	rule := fmt.Sprintf("servers under [nova] is not set, and no server carries %sservice = %s", prefix, stamp.Service)
 	if stamp.Servers != "" {
-		rule = fmt.Sprintf("servers = %s under [nova] matches none of %s", stamp.Servers, count(all))
+		rule = fmt.Sprintf("servers = %s under [nova] matches no server", stamp.Servers)
 	}
 	return &resource.Failure{Err: fmt.Errorf("there is no server to stamp: %s. Set it to a glob of the names of the servers that the deploy leaves, such as "+
 		"juju-NAME-machine-*, or to metadata.KEY = VALUE", rule)}
@@ -126,7 +147,7 @@ func (p *provider) stamp(ctx context.Context, s *server, items map[string]string
 		if err != nil {
 			return false, fmt.Errorf("cannot stamp server %s (%s): %w", s.Name, s.ID, plain(err))
 		}
-		if carries(metadata, items) && len(ghosts(p.prefix, metadata, items)) == 0 {
+		if p.stamped(metadata, items) {
 			return true, nil
 		}
 	}
@@ -165,13 +186,37 @@ func (p *provider) whenBuilt(ctx context.Context, s *server, request func() erro
 			return getErr
 		}
 		if now.Status != "BUILD" && now.Status != "ACTIVE" || now.Status == "ACTIVE" && s.Status == "ACTIVE" {
-			return fmt.Errorf("its status is %s: %w", now.Status, plain(err))
+			return fmt.Errorf("its status is %s: %w%s", now.Status, plain(err), remedy(s.ID, now.Status, err))
 		}
 		s.Status = now.Status
 		if !sleep(ctx, p.tick) {
 			return fmt.Errorf("its status is still %s: %w", now.Status, plain(err))
 		}
 	}
+}
+
+// remedies are what lets a server be written again, by its status.
+var remedies = map[string]string{
+	"ERROR":             "delete the server, or mend it and have its state reset",
+	"RESCUE":            "openstack server unrescue",
+	"SHELVED":           "openstack server unshelve",
+	"SHELVED_OFFLOADED": "openstack server unshelve",
+	"VERIFY_RESIZE":     "openstack server resize confirm",
+}
+
+// remedy says what a person can do about a server that nova does not let be written.
+func remedy(id, status string, err error) string {
+	what := remedies[status]
+	if strings.HasSuffix(plain(err).Error(), "is locked (409)") {
+		what = "openstack server unlock"
+	}
+	if strings.HasPrefix(what, "openstack ") {
+		what += " " + id
+	}
+	if what == "" {
+		return ""
+	}
+	return "; to mend it: " + what
 }
 
 // sleep says false if ctx ended first.

@@ -2,6 +2,7 @@ package nova
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -181,9 +182,11 @@ func TestStatesThatForbid(t *testing.T) {
 		change func(*world, string) // at the first look
 		want   []string
 	}{
-		{"ERROR", novatest.ServerSpec{Status: "ERROR"}, nil, []string{"its status is ERROR", "vm_state error (409)"}},
-		{"RESCUE", novatest.ServerSpec{Status: "RESCUE"}, nil, []string{"its status is RESCUE"}},
-		{"locked", novatest.ServerSpec{Locked: true}, nil, []string{"its status is ACTIVE", "is locked (409)"}},
+		{"ERROR", novatest.ServerSpec{Status: "ERROR"}, nil, []string{"its status is ERROR", "vm_state error (409)", "delete the server"}},
+		{"RESCUE", novatest.ServerSpec{Status: "RESCUE"}, nil, []string{"its status is RESCUE", "openstack server unrescue ID"}},
+		{"SHELVED_OFFLOADED", novatest.ServerSpec{Status: "SHELVED_OFFLOADED"}, nil, []string{"its status is SHELVED_OFFLOADED", "openstack server unshelve ID"}},
+		{"VERIFY_RESIZE", novatest.ServerSpec{Status: "VERIFY_RESIZE"}, nil, []string{"openstack server resize confirm ID"}},
+		{"locked", novatest.ServerSpec{Locked: true}, nil, []string{"its status is ACTIVE", "is locked (409)", "openstack server unlock ID"}},
 		{"locked and off", novatest.ServerSpec{Status: "SHUTOFF", Locked: true}, nil, []string{"its status is SHUTOFF", "is locked (409)"}},
 		{"build that fails", novatest.ServerSpec{Status: "BUILD"}, func(w *world, id string) { w.SetStatus(id, "ERROR") },
 			[]string{"its status is ERROR", "vm_state"}},
@@ -201,7 +204,9 @@ func TestStatesThatForbid(t *testing.T) {
 				w.onGet(id, func(int32) { test.change(w, id) })
 			}
 			err := w.apply("api-*")
-			mustSay(t, err, append(test.want, "cannot stamp server api-0 ("+id+")")...)
+			for _, text := range append(test.want, "cannot stamp server api-0 (ID)") {
+				mustSay(t, err, strings.ReplaceAll(text, "ID", id))
+			}
 			if strings.Contains(err.Error(), "api-1") {
 				t.Errorf("api-1 is blamed: %v", err)
 			}
@@ -267,9 +272,9 @@ func TestDeletedWhileBuilding(t *testing.T) {
 func TestNoServers(t *testing.T) {
 	w := newWorld(t, novatest.Options{})
 	w.add("web-0")
-	mustSay(t, w.apply(""), "no server to stamp", "none of 1 server carries cd.service = api", "juju-NAME-machine-*", "metadata.KEY = VALUE")
+	mustSay(t, w.apply(""), "no server to stamp", "no server carries cd.service = api", "juju-NAME-machine-*", "metadata.KEY = VALUE")
 	w.add("web-1")
-	mustSay(t, w.apply("api-*"), "servers = api-* under [nova] matches none of 2 servers")
+	mustSay(t, w.apply("api-*"), "servers = api-* under [nova] matches no server")
 }
 
 func TestQuota(t *testing.T) {
@@ -362,4 +367,73 @@ func TestFill(t *testing.T) {
 		w.carries(first, stamped())
 		w.carries(added, stamped())
 	}
+}
+
+// TestVerify: what the mojo spec is to have written is only looked at.
+func TestVerify(t *testing.T) {
+	w := newWorld(t, novatest.Options{})
+	step := stampStep("api", "api-*", both)
+	step.Verify = true
+	verify := func() error {
+		_, err := w.p.Apply(t.Context(), step, func(e resource.Event) { t.Errorf("event %v", e) })
+		return err
+	}
+	mustSay(t, verify(), "no server to stamp")
+	first := w.AddServer(theRegion, novatest.ServerSpec{Name: "api-0", Metadata: stamped()})
+	if err := verify(); err != nil {
+		t.Error(err)
+	}
+	w.add("api-1")
+	w.AddServer(theRegion, novatest.ServerSpec{Name: "api-2", Metadata: with(stamped(), "cd.rev.gone=1 x")})
+	mustSay(t, verify(), "has not done so on 2 servers of 3 servers: api-1, api-2", "cdplan record")
+	w.SetMetadata(first, with(stamped(), "cd.run=r0"))
+	mustSay(t, verify(), "api-0, api-1, api-2")
+	w.writes(0, 0)
+}
+
+// TestListOfOneService: where it can be told by their names, no more servers are listed than the service's.
+func TestListOfOneService(t *testing.T) {
+	for _, test := range []struct {
+		servers string
+		listed  string // the filter; empty: all servers
+	}{
+		{"api-*", "^api-"}, {"api-0", "^api-0"}, {"api-[0-9]", "^api-"}, {"*-0", ""}, {"api.*", ""}, {`api\-*`, "^api"}, {"", ""}, {"metadata.role = api", ""},
+	} {
+		t.Run(test.servers, func(t *testing.T) {
+			w := newWorld(t, novatest.Options{MaxLimit: 2})
+			id := w.add("api-0", "cd.service=api", "role=api")
+			w.add("API-1")
+			w.add("web-0")
+			w.add("web-1")
+			if test.servers == "api.*" {
+				w.names(w.read(ask("api", test.servers))[0])
+			} else if err := w.apply(test.servers); err != nil {
+				t.Fatal(err)
+			} else {
+				w.carries(id, with(stamped(), "role=api"))
+			}
+			for _, r := range w.Requests() {
+				if strings.HasSuffix(r.Path, "/servers/detail") && nameOf(t, r) != test.listed {
+					t.Errorf("%v, want %q", r, test.listed)
+				}
+			}
+			w.ResetRequests()
+			w.read(ask("api", test.servers), ask("web", "web-*"))
+			for _, r := range w.Requests() {
+				if nameOf(t, r) != "" {
+					t.Errorf("not all were listed for two services: %v", r)
+				}
+			}
+		})
+	}
+}
+
+// nameOf returns what a request asks the names of servers to match.
+func nameOf(t *testing.T, r novatest.Request) string {
+	t.Helper()
+	values, err := url.ParseQuery(r.Query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return values.Get("name")
 }

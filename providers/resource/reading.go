@@ -47,7 +47,8 @@ type Step struct {
 	Addr Addr
 	Want Object // wholly known, but for computed attributes, which are null
 
-	Fill bool // of a Record: write only where it is missing, as the places say that have it
+	Fill   bool // of a Record: write only where it is missing, as the places say that have it
+	Verify bool // of a Record: write nothing, but see to it that it was written everywhere by what came before
 
 	Run    string     // names the attempt that this step is part of
 	At     time.Time  // when that attempt began, UTC
