@@ -254,6 +254,30 @@ func (d *Decision) plan(schemas map[string]resource.Schema, wanted map[string]ct
 	}
 }
 
+// RecordStep returns the step that records those revisions of the service, by label; false if it declares no record.
+func (s Service) RecordStep(schemas map[string]resource.Schema, revisions map[string]resource.Revision) (resource.Step, bool) {
+	declared := s.record(schemas)
+	if declared == nil {
+		return resource.Step{}, false
+	}
+	values := map[string]cty.Value{}
+	for label, revision := range revisions {
+		values[label] = revision.Value()
+	}
+	return resource.Step{Addr: declared.Addr, Want: fill(schemas, *declared, values)}, true
+}
+
+// Labels returns the labels of the service's sources, in the order of their declaration.
+func (s Service) Labels(schemas map[string]resource.Schema) []string {
+	var labels []string
+	for _, declared := range s.Resources {
+		if schemas[declared.Addr.Type].Role == resource.Source {
+			labels = append(labels, declared.Addr.Label)
+		}
+	}
+	return labels
+}
+
 func (s Service) record(schemas map[string]resource.Schema) *Declared {
 	for i, declared := range s.Resources {
 		if schemas[declared.Addr.Type].Role == resource.Record {

@@ -57,6 +57,13 @@ type Historian interface {
 	History(ctx context.Context, spans []resource.Span) []resource.History
 }
 
+// Pinner is a Resource of which any version can be read, not only the one that is declared.
+type Pinner interface {
+	Resource
+	// At returns the declaration of that version, in the words of the outside system.
+	At(config resource.Object, version string) (resource.Object, error)
+}
+
 // Checker is a Resource that can find fault with a declaration without asking anybody. Read finds the same faults.
 type Checker interface {
 	Resource

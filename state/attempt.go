@@ -16,7 +16,7 @@ type Attempt struct {
 	ID          int64
 	Service     string
 	Run         string // its name, which the stamp carries
-	Action      string // new, redeploy or record
+	Action      string // new, redeploy, record or adopt
 	Hash        string // of Revisions, as resource.Hash has it
 	Fingerprint string
 	Revisions   map[string]resource.Revision // that were wanted, by label

@@ -14,7 +14,7 @@ CREATE TABLE attempts (
 	id          INTEGER PRIMARY KEY AUTOINCREMENT,
 	service     TEXT NOT NULL,
 	run         TEXT NOT NULL,
-	action      TEXT NOT NULL,             -- new, redeploy or record
+	action      TEXT NOT NULL,             -- new, redeploy, record or adopt
 	hash        TEXT NOT NULL,             -- over all revisions that were wanted
 	fingerprint TEXT NOT NULL,
 	revisions   TEXT NOT NULL,             -- JSON, by label

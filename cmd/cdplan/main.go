@@ -76,6 +76,7 @@ func environment() *cli.Env {
 		StderrSize:     stderrSize,
 		Ticks:          ticks,
 		Getenv:         os.Getenv,
+		Setenv:         os.Setenv,
 		Now:            time.Now,
 		UID:            os.Getuid(),
 		Host:           hostName(),

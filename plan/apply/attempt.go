@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 type attempt struct {
 	Options
 	decision *plan.Decision
+	action   string // in the journal; empty: the verdict
 	lock     *os.File
 	events   chan<- Event
 	note     state.Attempt // what the journal knows of it
@@ -51,8 +53,8 @@ func (a *attempt) run(ctx context.Context, result *Result) {
 // begin notes what is going to be done.
 func (a *attempt) begin(ctx context.Context) error {
 	d, now := a.decision, a.now()
-	a.note = state.Attempt{Service: d.Service, Run: state.RunName(now), Action: string(d.Verdict), Revisions: d.Revisions, Hash: resource.Hash(d.Revisions),
-		Fingerprint: d.Fingerprint, Begin: now, Deployed: slices.Contains(d.Reasons, plan.NotRecorded), Owner: a.Owner}
+	a.note = state.Attempt{Service: d.Service, Run: state.RunName(now), Action: cmp.Or(a.action, string(d.Verdict)), Revisions: d.Revisions, Hash: resource.Hash(d.Revisions),
+		Fingerprint: d.Fingerprint, Begin: now, Deployed: a.action == Adopted || slices.Contains(d.Reasons, plan.NotRecorded), Owner: a.Owner}
 	if a.frozen(now) {
 		a.note.Reason = a.Reason
 	}
@@ -118,7 +120,7 @@ func (a *attempt) keep(err error) {
 
 // judge says what the error of the steps means. A deploy that ran and failed is blamed on the revisions, anything else on the host.
 func (a *attempt) judge(ctx context.Context, err error) (Outcome, state.Blame, error) {
-	if err != nil && a.note.Deployed {
+	if err != nil && a.note.Deployed && a.action != Adopted {
 		err = fmt.Errorf("deployed but not recorded: %w", err)
 	}
 	switch {

@@ -56,7 +56,7 @@ func Settled(a state.Attempt, types map[string]providers.Resource, now time.Time
 		a.End = end
 	}
 	switch {
-	case a.Action == string(plan.Record):
+	case a.Action == string(plan.Record) || a.Action == Adopted:
 		a.Error = "cdplan was killed"
 	case a.Deployed:
 		a.Error = "cdplan was killed before it was recorded"
@@ -96,7 +96,7 @@ func Confirm(ctx context.Context, o Options, p *plan.Plan) error {
 		done := *last
 		done.Result, done.Error = string(Deployed), ""
 		switch {
-		case done.Action == string(plan.Record):
+		case done.Action == string(plan.Record) || done.Action == Adopted:
 			done.Result = string(Recorded)
 		case !done.Deployed:
 			continue

@@ -6,6 +6,10 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"launchpad.net/cdplan/providers/resource"
 )
 
 // What a pin can name a revision by.
@@ -59,6 +63,27 @@ func (p pin) valid() bool {
 
 // String returns the pin as it is written behind a location.
 func (p pin) String() string { return ";" + p.by + "=" + p.value }
+
+// At returns the declaration of a branch with another pin in place of its own: a revno, or what else may follow the ";" of a location. What the
+// working tree has to be like is left out, for it may be another revision's.
+func (p *provider) At(config resource.Object, revision string) (resource.Object, error) {
+	attrs := config.AsValueMap()
+	place, _, err := cutPin(attrs["location"].AsString())
+	if err != nil {
+		return config, err
+	}
+	if revnoForm.MatchString(revision) {
+		revision = byRevno + "=" + revision
+	}
+	if mark := pinForm.FindStringIndex(";" + revision); mark == nil || mark[0] != 0 {
+		return config, fmt.Errorf("%q names no revision: write a number, revid=ID or tag=NAME", revision)
+	}
+	attrs["location"] = cty.StringVal(place + ";" + revision)
+	for _, name := range []string{"tree_file", "tree_sha1"} {
+		attrs[name] = cty.NullVal(cty.String)
+	}
+	return cty.ObjectVal(attrs), nil
+}
 
 // noRevision returns the fault of a pin that names nothing in its branch.
 func noRevision(at location) error {

@@ -109,13 +109,7 @@ func environment(step resource.Step, d deploy, stamp string) []string {
 	for _, name := range slices.Sorted(maps.Keys(d.Environment)) {
 		env = append(env, name+"="+d.Environment[name])
 	}
-	env = append(env, "CDPLAN_SERVICE="+step.Addr.Service, "CDPLAN_RUN="+step.Run, "CDPLAN_HASH="+resource.Hash(d.Revisions),
-		"CDPLAN_STAMP_FILE="+stamp)
-	for _, label := range slices.Sorted(maps.Keys(d.Revisions)) {
-		name := strings.ToUpper(strings.ReplaceAll(label, "-", "_"))
-		env = append(env, "CDPLAN_REVNO_"+name+"="+d.Revisions[label].Revno, "CDPLAN_REVISION_"+name+"="+d.Revisions[label].ID)
-	}
-	return env
+	return append(append(env, resource.Environment(step, d.Revisions)...), "CDPLAN_STAMP_FILE="+stamp)
 }
 
 // run starts a supervisor, which starts the deploy, with its output in the log, and waits for it. Both go on if cdplan dies.

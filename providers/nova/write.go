@@ -71,8 +71,8 @@ func (p *provider) verify(targets []*server, items map[string]string) error {
 	if len(lacking) == 0 {
 		return nil
 	}
-	return fmt.Errorf("the mojo spec is to record the deploy (record = spec under [mojo]), and has not done so on %s of %s: %s. Let \"cdplan record\" be the last "+
-		"thing that the spec does", count(len(lacking)), count(len(targets)), strings.Join(lacking, ", "))
+	return fmt.Errorf("the mojo spec is to record the deploy (record = spec under [mojo]), and has not done so on %d of %s: %s. Let \"cdplan record\" be the last "+
+		"thing that the spec does", len(lacking), count(len(targets)), strings.Join(lacking, ", "))
 }
 
 // stamped says whether the metadata has all items, and no ghost beside them.

@@ -385,7 +385,7 @@ func TestVerify(t *testing.T) {
 	}
 	w.add("api-1")
 	w.AddServer(theRegion, novatest.ServerSpec{Name: "api-2", Metadata: with(stamped(), "cd.rev.gone=1 x")})
-	mustSay(t, verify(), "has not done so on 2 servers of 3 servers: api-1, api-2", "cdplan record")
+	mustSay(t, verify(), "has not done so on 2 of 3 servers: api-1, api-2", "cdplan record")
 	w.SetMetadata(first, with(stamped(), "cd.run=r0"))
 	mustSay(t, verify(), "api-0, api-1, api-2")
 	w.writes(0, 0)

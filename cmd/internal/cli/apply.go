@@ -71,6 +71,9 @@ func runApply(ctx context.Context, o applyOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, fleet.close()) }()
+	if err := fleet.bequeath(o.config); err != nil {
+		return err
+	}
 	r, err := o.begin(ctx, fleet)
 	if err != nil {
 		return err

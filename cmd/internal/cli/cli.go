@@ -33,6 +33,7 @@ type Env struct {
 	// Ticks returns a clock that ticks until stop is called; nil if nobody wants to know how things go on.
 	Ticks     func(every time.Duration) (ticks <-chan time.Time, stop func())
 	Getenv    func(string) string
+	Setenv    func(name, value string) error // for the children
 	Now       func() time.Time
 	UID       int
 	Host      string      // the name of this host
@@ -187,8 +188,8 @@ func newRoot(env *Env, force context.Context) *cobra.Command {
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newPlan(c), newApply(c, force), newList(c), newHistory(c), newStatus(c), newHold(c), newUnhold(c), newRetry(c), newUndo(c), newDoctor(c),
-		newValidate(c), newVersion(c), newEnvironmentHelp(), newExitHelp())
+	root.AddCommand(newPlan(c), newApply(c, force), newList(c), newHistory(c), newStatus(c), newHold(c), newUnhold(c), newRetry(c), newUndo(c), newAdopt(c), newRecord(c),
+		newDoctor(c), newValidate(c), newVersion(c), newEnvironmentHelp(), newExitHelp())
 	return root
 }
 

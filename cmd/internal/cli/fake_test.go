@@ -68,7 +68,7 @@ func cdplan(t *testing.T, services map[string]string, read fake, args ...string)
 	var out, errs bytes.Buffer
 	variables := map[string]string{"CDPLAN_ROOT": root, "CDPLAN_STATE": t.TempDir()}
 	code = Run(t.Context(), t.Context(), args, &Env{Stdout: &out, Stderr: &errs, Now: time.Now, Drivers: drivers,
-		Getenv: func(name string) string { return variables[name] }})
+		Getenv: func(name string) string { return variables[name] }, Setenv: func(string, string) error { return nil }})
 	return code, strings.ReplaceAll(out.String(), root, "ROOT"), strings.ReplaceAll(errs.String(), root, "ROOT")
 }
 

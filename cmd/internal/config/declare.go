@@ -308,7 +308,7 @@ func (d *declaration) environment(at resource.Addr) map[string]cty.Value {
 // readStamp declares the record.
 func (d *declaration) readStamp(needs []resource.Addr) {
 	addr := d.addr("nova_stamp", "stamp")
-	attrs := map[string]cty.Value{"service": cty.StringVal(d.service.Name), "labels": d.labels()}
+	attrs := map[string]cty.Value{"service": cty.StringVal(d.service.Name), "labels": list(d.service.Labels(d.schemas))}
 	for _, key := range stampKeys {
 		attr := attribute(key)
 		if text := d.line(novaSection, key, addr, attr); text != "" {
@@ -325,17 +325,6 @@ func (d *declaration) readStamp(needs []resource.Addr) {
 
 // attribute returns the name of the attribute that a key sets.
 func attribute(key string) string { return strings.ReplaceAll(key, "-", "_") }
-
-// labels returns those of the branches that are declared.
-func (d *declaration) labels() cty.Value {
-	var labels []string
-	for _, declared := range d.service.Resources {
-		if d.schemas[declared.Addr.Type].Role == resource.Source {
-			labels = append(labels, declared.Addr.Label)
-		}
-	}
-	return list(labels)
-}
 
 // list returns texts, of which there is one at least, as a value.
 func list(texts []string) cty.Value {

@@ -36,18 +36,38 @@ func Plan(w io.Writer, p *plan.Plan, s Style) error {
 	return lines(w, hint(p, s)...)
 }
 
-// hint names the command that comes next, where there is one.
+// hint names the commands that come next, where there are any.
 func hint(p *plan.Plan, s Style) []string {
 	counts := p.Counts()
+	var found []string
 	switch {
 	case s.Apply == "":
 		return nil
 	case len(tally(counts, acting)) > 0:
-		return []string{"", "Apply it:  " + s.Apply}
+		found = []string{"Apply it:  " + s.Apply}
 	case counts[plan.Unapproved] > 0:
-		return []string{"", "A person can apply it:  " + s.Apply}
+		found = []string{"A person can apply it:  " + s.Apply}
 	}
-	return nil
+	if services := unrecorded(p); len(services) > maxNamed {
+		found = append(found, "If the servers without any stamp run that already:  cdplan adopt -all")
+	} else if len(services) > 0 {
+		found = append(found, "If the servers without any stamp run that already:  cdplan adopt "+strings.Join(services, " "))
+	}
+	if found == nil {
+		return nil
+	}
+	return append([]string{""}, found...)
+}
+
+// unrecorded returns the services that are left to a person because nothing tells what they run.
+func unrecorded(p *plan.Plan) []string {
+	var services []string
+	for _, d := range p.Decisions {
+		if d.Verdict == plan.Unapproved && slices.Contains(d.Reasons, plan.NeverRecorded) && len(d.Others) == 0 {
+			services = append(services, d.Service)
+		}
+	}
+	return services
 }
 
 // ShortFingerprint returns the form for people: the first twelve digits in groups of four.
