@@ -369,3 +369,28 @@ func TestPinWithoutBrz(t *testing.T) {
 	r := read(t, withoutBrz(t), wanted("app", b+";revno=1"))[0]
 	checkFailure(t, r, "", "cannot read the tip of "+b+": /nonexistent/brz is not installed")
 }
+
+func TestAt(t *testing.T) {
+	for _, test := range []struct{ location, revision, want string }{
+		{"lp:x", "41", "lp:x;revno=41"},
+		{"lp:x;revid=a;b", "41.2.1", "lp:x;revno=41.2.1"},
+		{"/srv/x;tag=v1", "tag=v 2", "/srv/x;tag=v 2"},
+		{"/srv/x", "revid=joe@x-1", "/srv/x;revid=joe@x-1"},
+		{"/srv/x", "v2", ""},
+		{"/srv/x", "-1", ""},
+		{"/srv/x", "41;revno=2", ""},
+		{"/srv/x", "", ""},
+	} {
+		asked := wanted("app", test.location)
+		got, err := (&provider{}).At(asked.Config, test.revision)
+		if test.want == "" {
+			if err == nil {
+				t.Errorf("%s at %q: got %#v", test.location, test.revision, got)
+			}
+			continue
+		}
+		if err != nil || got.GetAttr("location").AsString() != test.want || !got.GetAttr("tree_file").IsNull() {
+			t.Errorf("%s at %q: got %#v, %v", test.location, test.revision, got, err)
+		}
+	}
+}
