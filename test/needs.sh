@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages of the programs named, or of all that the tests need, where this machine lacks them. It says what it runs, and
-# asks for root only if it must.
+# asks for root only if it must. A name such as python3-nova is that of a package without a program.
 set -eu
 
 missing=
@@ -12,6 +12,12 @@ for program in ${*:-brz openssl python3 ssh sshd mount mkfs.ext4 mkfs.xfs sshfs 
 	mkfs.xfs) package=xfsprogs ;;
 	crontab) package=cron ;; # the examples are tried with the programs that they are for
 	systemd-analyze) package=systemd ;;
+	mariadbd) package=mariadb-server ;;
+	uwsgi) package=uwsgi-core ;;
+	uwsgi-plugin-* | python3-*)
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$program" 2>/dev/null)" = installed ] || missing="$missing $program"
+		continue
+		;;
 	*) package=$program ;;
 	esac
 	PATH=$PATH:/usr/sbin command -v "$program" >/dev/null 2>&1 || missing="$missing $package"
