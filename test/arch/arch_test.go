@@ -43,6 +43,7 @@ var may = map[string][]string{
 	"examples/stand-in/mojo": {},
 	"examples/stand-in/nova": {"providers/nova/novatest"},
 	"test/arch":              {},
+	"test/barelist":          {},
 }
 
 // homes says, for packages from outside, below which of our directories they may be imported.
@@ -53,7 +54,7 @@ var homes = map[string][]string{
 	"github.com/adhocore/gronx":          {"cmd/internal/config"},
 	"github.com/cenkalti/backoff/v5":     {"cmd/internal/notify"},
 	"github.com/jedib0t/go-pretty":       {"cmd/internal/view"},
-	"github.com/gophercloud/gophercloud": {"providers/nova", "examples/stand-in"},
+	"github.com/gophercloud/gophercloud": {"providers/nova", "examples/stand-in", "test/barelist"},
 	"github.com/zclconf/go-cty":          {"providers", "plan", "cmd/internal/config"},
 	"github.com/google/renameio":         {"providers/mojo", "state"},
 	"golang.org/x/sys":                   {"state"},
