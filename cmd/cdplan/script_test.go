@@ -219,7 +219,7 @@ func plain(ts *testscript.TestScript, _ bool, args []string) {
 
 // cloud is the verb "nova", which speaks to the story's nova:
 //
-//	nova add NAME [KEY=VALUE...]     a server, ACTIVE
+//	nova add NAME [KEY=VALUE...]     a server, ACTIVE; NAME may be REGION/NAME
 //	nova copy NAME OTHER             a server OTHER, ACTIVE, with the same metadata
 //	nova status NAME STATUS          sets its status
 //	nova set NAME KEY=VALUE...       adds to its metadata
@@ -227,13 +227,18 @@ func plain(ts *testscript.TestScript, _ bool, args []string) {
 //	nova show NAME [FILE]            writes its metadata to FILE (nova.txt), a line "KEY=VALUE" each, sorted
 //	nova delete NAME
 //	nova fault METHOD PATH STATUS    every such request from now on fails
+//	nova down REGION                 that region answers nothing from now on
 //	nova well                        ends all faults
 //	nova count METHOD PATH N         there were N such requests since the last time
 func cloud(ts *testscript.TestScript, _ bool, args []string) {
 	nova := ts.Value(cloudKey{}).(*novatest.Server)
 	switch verb, args := args[0], args[1:]; verb {
 	case "add":
-		nova.AddServer("RegionOne", novatest.ServerSpec{Name: args[0], Metadata: items(args[1:])})
+		region, name, ok := strings.Cut(args[0], "/")
+		if !ok {
+			region, name = "RegionOne", args[0]
+		}
+		nova.AddServer(region, novatest.ServerSpec{Name: name, Metadata: items(args[1:])})
 	case "copy":
 		nova.AddServer("RegionOne", novatest.ServerSpec{Name: args[1], Metadata: find(ts, nova, args[0]).Metadata})
 	case "status":
@@ -256,8 +261,12 @@ func cloud(ts *testscript.TestScript, _ bool, args []string) {
 		status, err := strconv.Atoi(args[2])
 		ts.Check(err)
 		nova.Inject(novatest.Fault{Method: args[0], Path: args[1], Status: status})
+	case "down":
+		nova.SetDown(args[0], true)
 	case "well":
 		nova.ClearFaults()
+		nova.SetDown("RegionOne", false)
+		nova.SetDown("RegionTwo", false)
 	case "count":
 		if got := strconv.Itoa(nova.Count(args[0], args[1])); got != args[2] {
 			ts.Fatalf("there were %s requests %s %s, want %s:\n%v", got, args[0], args[1], args[2], nova.Requests())

@@ -38,7 +38,7 @@ func newTools(t testing.TB) tools {
 
 // settle makes the directories of a fleet and starts its cloud. It returns what the environment has to hold beside PATH.
 func settle(work string, tools tools) (*novatest.Server, []string, error) {
-	cloud, err := novatest.Start("", novatest.Options{})
+	cloud, err := novatest.Start("", novatest.Options{Regions: []string{"RegionOne", "RegionTwo"}})
 	if err != nil {
 		return nil, nil, err
 	}

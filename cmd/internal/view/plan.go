@@ -63,7 +63,7 @@ func hint(p *plan.Plan, s Style) []string {
 func unrecorded(p *plan.Plan) []string {
 	var services []string
 	for _, d := range p.Decisions {
-		if d.Verdict == plan.Unapproved && slices.Contains(d.Reasons, plan.NeverRecorded) && len(d.Others) == 0 {
+		if d.Verdict == plan.Unapproved && slices.Contains(d.Reasons, plan.NeverRecorded) && d.Copies > 0 && len(d.Others) == 0 {
 			services = append(services, d.Service)
 		}
 	}
