@@ -44,6 +44,7 @@ var may = map[string][]string{
 	"examples/stand-in/nova": {"providers/nova/novatest"},
 	"test/arch":              {},
 	"test/barelist":          {},
+	"test/openstack":         {},
 }
 
 // homes says, for packages from outside, below which of our directories they may be imported.
@@ -54,13 +55,13 @@ var homes = map[string][]string{
 	"github.com/adhocore/gronx":          {"cmd/internal/config"},
 	"github.com/cenkalti/backoff/v5":     {"cmd/internal/notify"},
 	"github.com/jedib0t/go-pretty":       {"cmd/internal/view"},
-	"github.com/gophercloud/gophercloud": {"providers/nova", "examples/stand-in", "test/barelist"},
+	"github.com/gophercloud/gophercloud": {"providers/nova", "examples/stand-in", "test/barelist", "test/openstack"},
 	"github.com/zclconf/go-cty":          {"providers", "plan", "cmd/internal/config"},
 	"github.com/google/renameio":         {"providers/mojo", "state"},
 	"golang.org/x/sys":                   {"state"},
 	"modernc.org/sqlite":                 {"state"},
 	"github.com/prometheus":              {"cmd/internal/view"},
-	"os/exec":                            {"providers/bzr", "providers/mojo", "cmd/internal/notify", "examples/stand-in"},
+	"os/exec":                            {"providers/bzr", "providers/mojo", "cmd/internal/notify", "examples/stand-in", "test/openstack"},
 }
 
 // never says where a package that has a home is not wanted all the same.
