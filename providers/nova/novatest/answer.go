@@ -55,12 +55,9 @@ func unrouted(status int, message string) error {
 	return &failure{status: status, message: message, unrouted: true}
 }
 
+// notFound is the error for a path that there is not, and for a method that a path does not have.
 func notFound() error {
 	return unrouted(http.StatusNotFound, "The resource could not be found.<br /><br />\n\n\n")
-}
-
-func notAllowed() error {
-	return fail(http.StatusMethodNotAllowed, "The method specified is not allowed for this resource.")
 }
 
 // failed turns an error into nova's answer.
@@ -86,8 +83,6 @@ func faultName(status int) string {
 		return "forbidden"
 	case http.StatusNotFound:
 		return "itemNotFound"
-	case http.StatusMethodNotAllowed:
-		return "badMethod"
 	case http.StatusConflict:
 		return "conflictingRequest"
 	case http.StatusRequestEntityTooLarge, http.StatusTooManyRequests:

@@ -43,13 +43,14 @@ type Credential struct {
 	Secret  string
 	User    string // name of its owner, one of Options.Users
 	Expired bool
+	Rules   []string // what it may call, such as "POST /v2.1/servers/*/metadata", * being one segment; empty: all
 }
 
 // Cloud is the state of a keystone and of a nova per region. It is safe for concurrent use.
 type Cloud struct {
 	options Options
 
-	mu       sync.Mutex
+	mu       sync.Mutex        // guards options.Credentials, too
 	serial   int               // counts servers and tokens, so that every id is new
 	servers  []*server         // in the order of their making, deleted ones too
 	byID     map[string]int    // index in servers

@@ -121,6 +121,17 @@ func (c *Cloud) Servers() []Info {
 	return all
 }
 
+// AddCredential adds an application credential, under a new id and a new name, and returns the id.
+func (c *Cloud) AddCredential(credential Credential) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.serial++
+	credential.ID = identifier("credential", fmt.Sprint(c.serial))
+	credential.Name = credential.ID
+	c.options.Credentials = append(c.options.Credentials, credential)
+	return credential.ID
+}
+
 // saved is what Save writes.
 type saved struct {
 	Serial  int       `json:"serial"`

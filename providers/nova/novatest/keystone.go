@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ type token struct {
 	user    User
 	scoped  bool // to the user's project; nova refuses the others
 	method  string
+	rules   []string // as in Credential
 	expires time.Time
 }
 
@@ -96,6 +98,9 @@ func (k *call) login() answer {
 		return answer{status: http.StatusBadRequest, body: identityError(http.StatusBadRequest, "Malformed request body")}
 	}
 	t, welcome := k.authenticate(request)
+	if id := request.Auth.Identity.Credential.ID; !welcome && id != "" && !k.hasCredential(id) {
+		return answer{status: http.StatusNotFound, body: identityError(http.StatusNotFound, "Could not find Application Credential: "+id+".")}
+	}
 	if !welcome {
 		return unauthorized(k.base())
 	}
@@ -153,8 +158,12 @@ func (k *call) byCredential(t *token, request loginRequest) bool {
 	if owner < 0 {
 		return false
 	}
-	t.user = k.options.Users[owner]
+	t.user, t.rules = k.options.Users[owner], k.options.Credentials[i].Rules
 	return true
+}
+
+func (k *call) hasCredential(id string) bool {
+	return slices.ContainsFunc(k.options.Credentials, func(c Credential) bool { return c.ID == id })
 }
 
 func (k *call) tokenBody(t *token) any {
@@ -203,11 +212,20 @@ func endpoint(region, address string) any {
 // authorize finds the token of a call to nova.
 func (k *call) authorize() bool {
 	t := k.tokens[k.r.Header.Get("X-Auth-Token")]
-	if t == nil || !t.scoped || !k.options.Now().Before(t.expires) {
+	if t == nil || !t.scoped || !k.options.Now().Before(t.expires) || !k.allowedBy(t.rules) {
 		return false
 	}
 	k.token = t
 	return true
+}
+
+// allowedBy says whether there is an access rule for the call, or no rules at all.
+func (k *call) allowedBy(rules []string) bool {
+	asked := k.r.Method + " " + strings.TrimPrefix(k.r.URL.Path, "/nova/"+k.reg)
+	return len(rules) == 0 || slices.ContainsFunc(rules, func(rule string) bool {
+		matched, err := path.Match(rule, asked)
+		return err == nil && matched
+	})
 }
 
 // ExpireTokens makes every token given so far invalid, so that the next call needs a new login.

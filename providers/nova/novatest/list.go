@@ -77,13 +77,13 @@ func (k *call) readLimit(values url.Values, q *query) error {
 	return nil
 }
 
-// readName reads a regular expression. It is matched anywhere and, as MariaDB does it, without regard to case.
+// readName reads a regular expression. It is matched anywhere and, as MariaDB does it, without regard to case. Nova takes | for itself.
 func readName(values url.Values, q *query) error {
 	text := values.Get("name")
 	if text == "" {
 		return nil
 	}
-	expression, err := regexp.Compile("(?i)" + text)
+	expression, err := regexp.Compile("(?i)" + strings.ReplaceAll(text, "|", `\|`))
 	if err != nil {
 		return fail(http.StatusBadRequest, "Invalid input for query parameters name. Value: %s. '%s' is not a 'regex'", text, text)
 	}
@@ -95,7 +95,7 @@ func (k *call) readStatus(values url.Values, q *query) error {
 	for _, status := range values["status"] {
 		status = strings.ToUpper(status)
 		if vm, _ := vmState(status); vm == "" && k.minor >= 75 {
-			return fail(http.StatusBadRequest, "Invalid status value: %s", status)
+			return fail(http.StatusBadRequest, "Invalid status value")
 		}
 		q.statuses = append(q.statuses, status)
 	}
@@ -154,7 +154,7 @@ func (q query) matches(s *server) bool {
 		!s.Updated.Truncate(time.Second).Before(q.since)
 }
 
-// after returns the servers that follow the marker. A deleted server is a good marker; one of another project has nothing after it.
+// after returns the servers that follow the marker, which may be deleted, or in another project.
 func (k *call) after(found []*server, marker string) ([]*server, error) {
 	if marker == "" {
 		return found, nil
@@ -162,9 +162,6 @@ func (k *call) after(found []*server, marker string) ([]*server, error) {
 	at, known := k.byID[marker]
 	if !known || k.servers[at].Region != k.reg {
 		return nil, fail(http.StatusBadRequest, "marker [%s] not found", marker)
-	}
-	if !k.sees(k.servers[at]) {
-		return nil, nil
 	}
 	i := slices.IndexFunc(found, func(s *server) bool { return k.byID[s.ID] < at })
 	if i < 0 {

@@ -3,7 +3,6 @@ package novatest_test
 import (
 	"fmt"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,90 +16,6 @@ func (c *client) fill(n int) []string {
 		ids[i] = c.cloud.AddServer("RegionOne", novatest.ServerSpec{Name: fmt.Sprintf("s%d", i+1)})
 	}
 	return ids
-}
-
-func TestPages(t *testing.T) {
-	tests := []struct {
-		query string
-		pages []string
-	}{
-		{"", []string{"s6 s5 s4", "s3 s2 s1", ""}}, // a full last page still has a link
-		{"?limit=2", []string{"s6 s5", "s4 s3", "s2 s1", ""}},
-		{"?limit=1000", []string{"s6 s5 s4", "s3 s2 s1", ""}},
-		{"?limit=2&name=s[1-3]", []string{"s3 s2", "s1"}},
-		{"?limit=0", []string{""}},
-	}
-	c := start(t, novatest.Options{MaxLimit: 3})
-	c.fill(6)
-	for _, test := range tests {
-		for _, list := range []string{"/servers", "/servers/detail"} {
-			next := nova + list + test.query
-			for i, want := range test.pages {
-				p := c.page(next)
-				if got := p.names(); got != want {
-					t.Errorf("%s%s page %d: got %q, want %q", list, test.query, i, got, want)
-				}
-				next = p.next()
-				if last := i == len(test.pages)-1; last != (next == "") {
-					t.Fatalf("%s%s page %d: next is %q", list, test.query, i, next)
-				}
-			}
-		}
-	}
-}
-
-func TestMarkers(t *testing.T) {
-	c := start(t, novatest.Options{Regions: []string{"RegionOne", "RegionTwo"}})
-	ids := c.fill(4)
-	c.cloud.Delete(ids[2])
-	foreign := c.cloud.AddServer("RegionOne", novatest.ServerSpec{Project: "other"})
-	elsewhere := c.cloud.AddServer("RegionTwo", novatest.ServerSpec{})
-	for marker, want := range map[string]string{ids[3]: "s2 s1", ids[2]: "s2 s1", ids[0]: "", foreign: ""} {
-		if got := c.page(nova + "/servers?marker=" + marker).names(); got != want {
-			t.Errorf("after %s: got %q, want %q", marker, got, want)
-		}
-	}
-	for _, marker := range []string{"x", elsewhere} {
-		c.do("GET", nova+"/servers?marker="+marker, "").want(t, 400, "marker ["+marker+"] not found")
-	}
-	for _, limit := range []string{"-1", "abc"} {
-		c.do("GET", nova+"/servers?limit="+limit, "").want(t, 400, "limit")
-	}
-}
-
-func TestFilters(t *testing.T) {
-	tests := []struct {
-		query, version string
-		want           string
-	}{
-		{"name=^s1$", "2.1", "s1"},
-		{"name=S[12]", "2.1", "s2 s1"},
-		{"name=2", "2.1", "s2"},
-		{"status=SHUTOFF", "2.1", "s2"},
-		{"status=shutoff&status=ERROR", "2.1", "s3 s2"},
-		{"status=NONSENSE", "2.1", ""},
-		{"flavor=1", "2.1", "s3 s2 s1"},
-		{"flavor=2", "2.1", ""},
-		{"nonsense=1", "2.74", "s3 s2 s1"},
-		{`metadata={"role":"db"}`, "2.1", "s3 s2 s1"},
-		{`metadata={"role":"db"}`, "2.93", "s3 s2 s1"},
-		{"host=x&user_id=y&deleted=1", "2.93", "s3 s2 s1"},
-		{"all_tenants=0", "2.1", "s3 s2 s1"},
-	}
-	c := start(t, novatest.Options{})
-	ids := c.fill(3)
-	c.cloud.SetStatus(ids[1], "SHUTOFF")
-	c.cloud.SetStatus(ids[2], "ERROR")
-	c.cloud.AddServer("RegionOne", novatest.ServerSpec{Name: "foreign", Project: "other"})
-	for _, test := range tests {
-		query := strings.NewReplacer("{", "%7B", "}", "%7D", `"`, "%22").Replace(test.query)
-		if got := c.page(nova+"/servers?"+query, version(test.version)).names(); got != test.want {
-			t.Errorf("%s at %s: got %q, want %q", test.query, test.version, got, test.want)
-		}
-	}
-	c.do("GET", nova+"/servers?nonsense=1", "", version("2.75")).want(t, 400, "nonsense")
-	c.do("GET", nova+"/servers?status=NONSENSE", "", version("2.75")).want(t, 400, "NONSENSE")
-	c.do("GET", nova+"/servers?all_tenants=1", "").want(t, 403, `"forbidden"`)
 }
 
 func TestAdministrator(t *testing.T) {

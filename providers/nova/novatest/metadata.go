@@ -74,7 +74,7 @@ func (k *call) routeMetadata(id string) (answer, error) {
 	case http.MethodPut:
 		return k.writeAll(id, false)
 	}
-	return answer{}, notAllowed()
+	return answer{}, notFound()
 }
 
 func (k *call) routeMetadataItem(id, key string) (answer, error) {
@@ -90,7 +90,7 @@ func (k *call) routeMetadataItem(id, key string) (answer, error) {
 	case http.MethodDelete:
 		return k.deleteItem(id, key)
 	}
-	return answer{}, notAllowed()
+	return answer{}, notFound()
 }
 
 func (k *call) findItem(id, key string) (*server, error) {

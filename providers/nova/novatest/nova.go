@@ -62,7 +62,7 @@ func (k *call) routeServers(path []string) (answer, error) {
 	case len(path) == 0 && k.r.Method == http.MethodPost:
 		return k.boot()
 	case len(path) == 0:
-		return answer{}, notAllowed()
+		return answer{}, notFound()
 	case path[0] == "detail" && len(path) == 1 && k.r.Method == http.MethodGet:
 		return k.list(true)
 	case len(path) == 1:
@@ -170,7 +170,7 @@ func (k *call) flavors(path []string) (answer, error) {
 	case len(path) > 1:
 		return answer{}, notFound()
 	case k.r.Method != http.MethodGet:
-		return answer{}, notAllowed()
+		return answer{}, notFound()
 	case len(path) == 0:
 		var short []brief
 		for _, f := range k.allFlavors() {

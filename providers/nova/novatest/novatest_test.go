@@ -110,10 +110,6 @@ type page struct {
 		ID   string `json:"id"`
 		Name string `json:"name"`
 	} `json:"servers"`
-	Links []struct {
-		Rel  string `json:"rel"`
-		Href string `json:"href"`
-	} `json:"servers_links"`
 }
 
 func (c *client) page(path string, header ...string) page {
@@ -135,11 +131,4 @@ func (p page) names() string {
 		names[i] = s.Name
 	}
 	return strings.Join(names, " ")
-}
-
-func (p page) next() string {
-	if len(p.Links) != 1 || p.Links[0].Rel != "next" {
-		return ""
-	}
-	return p.Links[0].Href
 }

@@ -114,7 +114,7 @@ func (k *call) routeServer(id string) (answer, error) {
 	case http.MethodDelete:
 		return k.remove(id)
 	}
-	return answer{}, notAllowed()
+	return answer{}, notFound()
 }
 
 // rename is nova's update of a server, of which the name is all that is kept.

@@ -53,7 +53,7 @@ type serverView struct {
 	VMState    string               `json:"OS-EXT-STS:vm_state"`
 	PowerState int                  `json:"OS-EXT-STS:power_state"`
 	Volumes    []any                `json:"os-extended-volumes:volumes_attached"`
-	Locked     *bool                `json:"locked,omitempty"` // from 2.73
+	Locked     *bool                `json:"locked,omitempty"` // from 2.9
 	Tags       *[]string            `json:"tags,omitempty"`   // from 2.26
 }
 
@@ -97,7 +97,7 @@ func (k *call) view(s *server) serverView {
 	if vm != "building" {
 		k.launch(s, &v)
 	}
-	if k.minor >= 73 {
+	if k.minor >= 9 {
 		locked := s.Locked // not its address: s changes
 		v.Locked = &locked
 	}
