@@ -1,5 +1,6 @@
 # make demo   shows cdplan at work: five services, real branches, a cloud of its own
 # make test   installs what the tests need and runs them all
+# make test-openstack  tries on a real OpenStack what a stand-in cannot tell; brings it up for that, and down again
 # make check  all that a change has to pass: format, vet, linters, generated files, and the tests under the race detector
 
 GO     ?= go
@@ -8,7 +9,7 @@ prefix ?= /usr/local
 count  ?= 3
 fuzztime ?= 30s
 
-.PHONY: all build demo test check bench crash golden generate fuzz tools install clean
+.PHONY: all build demo test test-openstack check bench crash golden generate fuzz tools install clean
 
 all: build
 
@@ -22,6 +23,13 @@ demo: build
 test:
 	@test/needs.sh
 	$(GO) test -timeout 30m ./...
+
+# These hold on a real OpenStack too (test/openstack/up says what it is, and where it is kept).
+openstack = ./providers/nova/novatest
+
+test-openstack:
+	@test/needs.sh
+	@test/openstack/with $(GO) test -count 1 -timeout 30m -p 1 -run OpenStack $(openstack) -openstack
 
 check:
 	@test/needs.sh
