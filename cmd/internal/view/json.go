@@ -3,8 +3,6 @@ package view
 import (
 	"encoding/json"
 	"io"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -16,7 +14,7 @@ import (
 
 // FormatVersion is the version of every JSON output, "MAJOR.MINOR". A minor version adds fields, which a reader ignores when it does not know
 // them; a major version breaks, and a reader that does not know it must refuse.
-const FormatVersion = "1.2"
+const FormatVersion = "1.3"
 
 // Faults turns the error of a service into diagnostics.
 type Faults func(service string, err error) hcl.Diagnostics
@@ -29,19 +27,6 @@ func PlanJSON(w io.Writer, p *plan.Plan, faults Faults) error {
 // ValidateJSON writes what is wrong with the fleet as one JSON document.
 func ValidateJSON(w io.Writer, services int, diags hcl.Diagnostics) error {
 	return encode(w, jsonValidation{FormatVersion: FormatVersion, Valid: !diags.HasErrors(), Services: services, Diagnostics: diagnostics(diags)})
-}
-
-// ListJSON writes what runs as one JSON document.
-func ListJSON(w io.Writer, services []Listed, faults Faults) error {
-	document := jsonList{FormatVersion: FormatVersion, Services: []jsonListed{}}
-	for _, service := range services {
-		listed := jsonListed{Service: service.Service, Servers: []jsonServer{}, Diagnostics: diagnostics(faults(service.Service, service.Err))}
-		for _, c := range service.Copies {
-			listed.Servers = append(listed.Servers, serverJSON(c))
-		}
-		document.Services = append(document.Services, listed)
-	}
-	return encode(w, document)
 }
 
 // VersionJSON writes the version as one JSON document.
@@ -242,33 +227,6 @@ type (
 		Start   string   `json:"start"`
 		End     string   `json:"end"`
 	}
-	jsonList struct {
-		FormatVersion string       `json:"format_version"`
-		Services      []jsonListed `json:"services"`
-	}
-	jsonListed struct {
-		Service     string           `json:"service"`
-		Servers     []jsonServer     `json:"servers"`
-		Diagnostics []jsonDiagnostic `json:"diagnostics"`
-	}
-	jsonServer struct {
-		ID     string     `json:"id"`
-		Name   string     `json:"name"`
-		Region string     `json:"region"`
-		Status string     `json:"status"`
-		Stamp  *jsonStamp `json:"stamp"`
-	}
-	jsonStamp struct {
-		Hash       string       `json:"hash"`
-		Consistent bool         `json:"consistent"`
-		At         string       `json:"at"`
-		Run        string       `json:"run"`
-		Branches   []jsonBranch `json:"branches"`
-	}
-	jsonBranch struct {
-		Label string `json:"label"`
-		jsonRevision
-	}
 	jsonValidation struct {
 		FormatVersion string           `json:"format_version"`
 		Valid         bool             `json:"valid"`
@@ -394,20 +352,6 @@ func resultJSON(r apply.Result) jsonResult {
 		result.Tail = cleanAll(f.Tail)
 	}
 	return result
-}
-
-func serverJSON(c resource.Copy) jsonServer {
-	server := jsonServer{ID: c.ID, Name: c.Name, Region: c.Region, Status: c.Status}
-	stamp, ok := c.Stamp()
-	if !ok {
-		return server
-	}
-	server.Stamp = &jsonStamp{Hash: stamp.Hash, Consistent: c.Err == nil, At: stamp.At, Run: stamp.Run, Branches: []jsonBranch{}}
-	for _, label := range slices.Sorted(maps.Keys(stamp.Revisions)) {
-		revision := stamp.Revisions[label]
-		server.Stamp.Branches = append(server.Stamp.Branches, jsonBranch{label, jsonRevision{Revno: revision.Revno, Revision: revision.ID}})
-	}
-	return server
 }
 
 func diagnostics(diags hcl.Diagnostics) []jsonDiagnostic {

@@ -81,7 +81,10 @@ func TestHostileText(t *testing.T) {
 	keyed.Decisions[0].Changes[0].Keys = []plan.KeyChange{{Section: hostile, Key: hostile, Kind: plan.KeyChanged, Public: true, From: hostile, To: hostile}}
 	broken := moved(&resource.History{Err: errors.New(hostile)})
 	result := apply.Result{Service: hostile, Outcome: apply.Failed, Cause: hostile, Err: &resource.Failure{Err: errors.New(hostile), Tail: []string{hostile}}}
-	listed := []Listed{{Service: hostile, Copies: []resource.Copy{{Name: hostile, Status: hostile, Err: errors.New(hostile)}}}}
+	listed := []Listed{{Service: hostile, Locations: map[string]string{hostile: hostile}, Copies: []resource.Copy{carrying(hostile, hostile),
+		{Name: hostile, Region: hostile, Status: hostile, Other: hostile}}}}
+	listed[0].Drifts = plan.Drifts(hostile, listed[0].Copies, nil)
+	all := func(string, string) bool { return true }
 	diags := hcl.Diagnostics{{Severity: hcl.DiagError, Summary: hostile, Detail: hostile}}
 	fallback := plan.Fallback{Addr: resource.Addr{Service: hostile, Label: hostile}, Location: hostile, Reason: hostile}
 	unreadable := []Unreadable{{Service: hostile, Err: errors.New(hostile)}, {Addr: resource.Addr{Service: hostile, Type: "x"}, Err: errors.New(hostile)},
@@ -93,6 +96,7 @@ func TestHostileText(t *testing.T) {
 		progress.Event(&out, apply.Event{Service: hostile, Kind: apply.EventStart, Log: "/log/" + hostile}, Style{}),
 		progress.Beat(&out, time.Time{}, Running{Service: hostile, Phase: hostile}, Style{}),
 		lines(&out, progress.Live(time.Time{}, []Running{{Service: hostile, Text: hostile}}, "all", 0, 0)...), List(&out, listed, Style{}),
+		ListServers(&out, listed, Style{}), ListBranch(&out, listed, all, Style{}),
 		Diagnostics(&out, diags, nil, Style{}), Fallbacks(&out, []plan.Fallback{fallback}), Fallbacks(&out, []plan.Fallback{fallback, fallback}),
 		Doctor(&out, Checkup{Branches{map[string]int{hostile: 1}, []plan.Fallback{fallback}, unreadable}}, Style{})} {
 		if err != nil {
