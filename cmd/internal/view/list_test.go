@@ -40,6 +40,9 @@ func TestList(t *testing.T) {
 		{Service: "unread", Locations: map[string]string{"app": "/app"}, Err: errors.New("no route")},
 		listedOf("web", south),
 	}
+	without := carrying("new-1", "1")
+	without.Object = cty.ObjectVal(map[string]cty.Value{resource.Revisions: cty.MapVal(map[string]cty.Value{"spec": resource.Revision{Revno: "5", ID: "spec-5"}.Value()}),
+		"at": cty.StringVal("2027-03-02T12:00:00Z")})
 	app := func(_, label string) bool { return label == "app" }
 	for _, test := range []struct {
 		name  string
@@ -64,7 +67,9 @@ api      api-4                   -                     no stamp
 none     -       -       -       -                     no servers
 web      web-1   south   ACTIVE  2027-03-02T12:00:00Z  app r2, spec r5
 `},
-		{"a branch", func(w io.Writer) error { return ListBranch(w, services, app, Style{}) }, `service  branch  revision  servers  deployed              names
+		{"a branch", func(w io.Writer) error {
+			return ListBranch(w, append(services, listedOf("new", without)), app, Style{})
+		}, `service  branch  revision  servers  deployed              names
 api      app     r3        2        2027-03-02T12:00:00Z  api-1, api-2
 api      app     r2        1        2027-03-02T12:00:00Z  api-3
 bare     app     -         -        -                     on no server
@@ -72,6 +77,7 @@ odd      app     -         -        -                     only by a stamp that c
 none     app     -         -        -                     on no server
 unread   app     -         -        -                     not known, see the error
 web      app     r2        1        2027-03-02T12:00:00Z  web-1
+new      app     -         -        -                     on no server
 `},
 	} {
 		t.Run(test.name, func(t *testing.T) {
