@@ -121,14 +121,13 @@ func (j driftJudge) kind(c resource.Copy) DriftKind {
 	return DriftNotAsRecorded
 }
 
-// Unclaimed returns the drift of servers that none of the services claims; the Other of each names the service whose stamp it carries. Which servers
-// a service claims whose declaration cannot be used is not known, so that those with its stamp are left out.
-func Unclaimed(services []Service, strays []resource.Copy) []Drift {
+// Unclaimed returns the drift of servers that no service claims, by service; the Other of each names the service whose stamp it carries. Known says of
+// every service that there is whether it can be told which servers it claims: if not, those with its stamp are left out.
+func Unclaimed(strays []resource.Copy, known map[string]bool) []Drift {
 	var drifts []Drift
 	for _, c := range strays {
-		i := slices.IndexFunc(services, func(s Service) bool { return s.Name == c.Other })
-		if i < 0 || services[i].Err == nil {
-			drifts = append(drifts, Drift{Service: c.Other, Kind: DriftUnclaimed, Copy: c, Known: i >= 0})
+		if told, there := known[c.Other]; told || !there {
+			drifts = append(drifts, Drift{Service: c.Other, Kind: DriftUnclaimed, Copy: c, Known: there})
 		}
 	}
 	slices.SortStableFunc(drifts, func(a, b Drift) int { return cmp.Compare(a.Service, b.Service) })

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -93,12 +92,11 @@ func TestCarriedBy(t *testing.T) {
 }
 
 func TestUnclaimed(t *testing.T) {
-	services := []Service{{Name: "api"}, {Name: "broken", Err: errors.New("no spec")}}
 	var strays []resource.Copy
 	for i, other := range []string{"web", "api", "broken", "web"} {
 		strays = append(strays, resource.Copy{Name: fmt.Sprint("s-", i), Other: other})
 	}
-	got := describeDrifts(Unclaimed(services, strays))
+	got := describeDrifts(Unclaimed(strays, map[string]bool{"api": true, "broken": false}))
 	if diff := cmp.Diff("s-1 unclaimed known, s-0 unclaimed, s-3 unclaimed", got); diff != "" {
 		t.Errorf("drift (-want +got):\n%s", diff)
 	}
