@@ -1,0 +1,53 @@
+package nova
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"launchpad.net/cdplan/providers/resource"
+)
+
+// Strays lists once every region that one of the services may have servers in. A claim that cannot be used takes no server; Read says what is wrong with
+// it.
+func (p *provider) Strays(ctx context.Context, want []resource.Wanted) ([]resource.Copy, error) {
+	var places []place
+	for _, w := range want {
+		if stamp, err := p.claim(w); err == nil {
+			places = append(places, p.claimOf(stamp.Service).places...)
+		}
+	}
+	listings := p.list(ctx, places, "")
+	fleet := p.match(listings)
+	var strays []resource.Copy
+	var errs []error
+	for _, at := range slices.SortedFunc(maps.Keys(listings), comparePlaces) {
+		if err := listings[at].err; err != nil {
+			errs = append(errs, fmt.Errorf("cannot look in region %q for servers that no service claims: %w", at.region, err))
+		}
+		for _, s := range listings[at].servers {
+			if c, ok := p.stray(s); ok && len(fleet.claimants[s.ID]) == 0 {
+				strays = append(strays, c)
+			}
+		}
+	}
+	slices.SortFunc(strays, func(a, b resource.Copy) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	return strays, errors.Join(errs...)
+}
+
+func comparePlaces(a, b place) int {
+	return cmp.Or(cmp.Compare(a.cloud, b.cloud), cmp.Compare(a.region, b.region))
+}
+
+// stray returns the stamp of a server, whichever service it names, and false if it has none.
+func (p *provider) stray(s *server) (resource.Copy, bool) {
+	service := s.Metadata[p.prefix+"service"]
+	c := resource.Copy{ID: s.ID, Name: s.Name, Region: s.region.name, Status: s.Status, Other: service}
+	c.Object, c.Err = readStamp(p.prefix, service, s.Metadata)
+	return c, service != "" && c.Object != cty.NilVal
+}
