@@ -50,7 +50,7 @@ type Env struct {
 const (
 	codeOK      = 0 // done, or nothing to do
 	codeError   = 1 // an error; some services may have been dealt with all the same
-	codeChanges = 2 // with -detailed-exitcode: plan found something to do, apply did something
+	codeChanges = 2 // with -detailed-exitcode: plan found something to do, apply did something, drift found some
 	codeRefused = 3 // what was planned is no longer what is to be done
 	codeFailed  = 4 // a deploy failed
 	codeBusy    = 5 // another run works on everything there is to do
@@ -188,8 +188,8 @@ func newRoot(env *Env, force context.Context) *cobra.Command {
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newPlan(c), newApply(c, force), newList(c), newHistory(c), newStatus(c), newHold(c), newUnhold(c), newRetry(c), newUndo(c), newAdopt(c), newRecord(c),
-		newDoctor(c), newValidate(c), newVersion(c), newEnvironmentHelp(), newExitHelp())
+	root.AddCommand(newPlan(c), newApply(c, force), newList(c), newDrift(c), newHistory(c), newStatus(c), newHold(c), newUnhold(c), newRetry(c), newUndo(c), newAdopt(c),
+		newRecord(c), newDoctor(c), newValidate(c), newVersion(c), newEnvironmentHelp(), newExitHelp())
 	return root
 }
 

@@ -43,11 +43,10 @@ func runStatus(ctx context.Context, o statusOptions) error {
 		return errors.New("-max-age must be 0 or more")
 	}
 	err := o.status(ctx)
-	if err == nil || !o.nagios || errors.As(err, new(exit)) {
+	if !o.nagios {
 		return err
 	}
-	o.env.report(err)
-	return errors.Join(view.Said(o.env.Stdout, "cdplan %s: cannot tell how things stand", view.Critical), exit(view.Critical))
+	return o.env.toNagios(err, view.Critical, "how things stand")
 }
 
 // status prints how things stand, and returns their level as an exit code if it is for Nagios.

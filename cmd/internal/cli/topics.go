@@ -51,13 +51,15 @@ func newExitHelp() *cobra.Command {
 
   0  done, or nothing to do. Services that are held do not count
   1  an error, wrong usage included, or a service that is invalid or unknown
-  2  with -detailed-exitcode: there is something to do, or apply has done it
+  2  with -detailed-exitcode: there is something to do, or apply has done it, or
+     something has drifted
   3  apply refused a service: what is to be done is no longer what was planned
   4  a deploy failed
   5  another run works on all there is to do, and -lock-timeout has passed
   6  with -detailed-exitcode: all that remains is held
 
 Where several apply: 4 before 3 before 1 before 5 before 2 before 6.
+With -nagios: 0 all is well, 1 a warning, 2 critical, 3 not known.
 A second interrupt ends what runs: 130 after SIGINT, 143 after SIGTERM.
 `,
 	}

@@ -30,9 +30,10 @@ const (
 	OK Level = iota
 	Warning
 	Critical
+	Unknown
 )
 
-func (l Level) String() string { return [...]string{"OK", "WARNING", "CRITICAL"}[l] }
+func (l Level) String() string { return [...]string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}[l] }
 
 // Level returns the worst of all. What a person holds back or has to mend in a file is a warning; failures and a run that is overdue are critical.
 func (s Status) Level() Level {
@@ -130,7 +131,7 @@ func StatusText(w io.Writer, s Status, style Style) error {
 	return lines(w, texts...)
 }
 
-var statusColors = map[Level]color{OK: green, Warning: yellow, Critical: red}
+var statusColors = map[Level]color{OK: green, Warning: yellow, Critical: red, Unknown: yellow}
 
 // Minute writes a time as people are told of it: in UTC, without seconds.
 func Minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

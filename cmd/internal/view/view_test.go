@@ -89,6 +89,12 @@ func TestHostileText(t *testing.T) {
 	fallback := plan.Fallback{Addr: resource.Addr{Service: hostile, Label: hostile}, Location: hostile, Reason: hostile}
 	unreadable := []Unreadable{{Service: hostile, Err: errors.New(hostile)}, {Addr: resource.Addr{Service: hostile, Type: "x"}, Err: errors.New(hostile)},
 		{Addr: resource.Addr{Type: "x"}, Err: &resource.AttrError{Summary: hostile, Detail: hostile}}}
+	drift := Drift{Unread: []Unread{{hostile, errors.New(hostile)}}, Running: []string{hostile}}
+	for _, kind := range plan.DriftKinds {
+		c := carrying(hostile, hostile)
+		c.ID, c.Other, c.Err = hostile, hostile, errors.New(hostile)
+		drift.Drifts = append(drift.Drifts, plan.Drift{Service: hostile, Kind: kind, Copy: c, Against: map[string]resource.Revision{hostile: {Revno: hostile, ID: hostile}}})
+	}
 	progress := NewProgress(p)
 	var out bytes.Buffer
 	for _, err := range []error{Plan(&out, p, Style{}), Plan(&out, broken, Style{}), Plan(&out, keyed, Style{}), Results(&out, []apply.Result{result}, Style{}),
@@ -96,7 +102,7 @@ func TestHostileText(t *testing.T) {
 		progress.Event(&out, apply.Event{Service: hostile, Kind: apply.EventStart, Log: "/log/" + hostile}, Style{}),
 		progress.Beat(&out, time.Time{}, Running{Service: hostile, Phase: hostile}, Style{}),
 		lines(&out, progress.Live(time.Time{}, []Running{{Service: hostile, Text: hostile}}, "all", 0, 0)...), List(&out, listed, Style{}),
-		ListServers(&out, listed, Style{}), ListBranch(&out, listed, all, Style{}),
+		DriftText(&out, drift, Style{}), DriftNagios(&out, drift, Style{}), ListServers(&out, listed, Style{}), ListBranch(&out, listed, all, Style{}),
 		Diagnostics(&out, diags, nil, Style{}), Fallbacks(&out, []plan.Fallback{fallback}), Fallbacks(&out, []plan.Fallback{fallback, fallback}),
 		Doctor(&out, Checkup{Branches{map[string]int{hostile: 1}, []plan.Fallback{fallback}, unreadable}}, Style{})} {
 		if err != nil {
@@ -383,7 +389,8 @@ func TestJSONLists(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, err := range []error{PlanJSON(&out, p, none), PlanJSON(&out, &plan.Plan{}, none), ListJSON(&out, []Listed{{Service: "api"}}, none),
-		ListJSON(&out, nil, none), DoctorJSON(&out, Checkup{}, none),
+		ListJSON(&out, nil, none), DriftJSON(&out, Drift{}, none), DriftJSON(&out, Drift{Drifts: []plan.Drift{drifted(plan.DriftMixed)}, Unread: []Unread{{Service: "x"}, {Err: errors.New("no route")}}}, none),
+		DoctorJSON(&out, Checkup{}, none),
 		DoctorJSON(&out, Checkup{Branches{Unreadable: []Unreadable{{Service: "x"}}}}, none), ValidateJSON(&out, 0, nil), stream.Results([]apply.Result{{Service: "api"}}), stream.Plan(p, none)} {
 		if err != nil {
 			t.Fatal(err)
