@@ -3,17 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
-	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
-	"github.com/gophercloud/gophercloud/v2/openstack/config"
-	"github.com/gophercloud/gophercloud/v2/openstack/config/clouds"
+
+	"launchpad.net/cdplan/examples/stand-in/auth"
 )
 
 // poll is how often deploy looks whether its servers are ACTIVE.
@@ -34,7 +32,7 @@ func (r *run) deploy(ctx context.Context, p phase) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(timeout)*time.Second, fmt.Errorf("timeout after %d seconds", timeout))
 	defer cancel()
-	compute, err := login(ctx)
+	compute, err := auth.Compute(ctx)
 	if err != nil {
 		return err
 	}
@@ -127,21 +125,4 @@ func byName(ctx context.Context, compute *gophercloud.ServiceClient) (map[string
 		statuses[s.Name] = s.Status
 	}
 	return statuses, nil
-}
-
-// login goes by OS_CLOUD and clouds.yaml or, without OS_CLOUD, by OS_AUTH_URL and its like.
-func login(ctx context.Context) (*gophercloud.ServiceClient, error) {
-	endpoint := gophercloud.EndpointOpts{Region: os.Getenv("OS_REGION_NAME")}
-	auth, err := openstack.AuthOptionsFromEnv()
-	if os.Getenv("OS_CLOUD") != "" {
-		auth, endpoint, _, err = clouds.Parse()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot find a cloud: %w", err)
-	}
-	provider, err := config.NewProviderClient(ctx, auth)
-	if err != nil {
-		return nil, fmt.Errorf("cannot log in: %w", err)
-	}
-	return openstack.NewComputeV2(provider, endpoint)
 }
