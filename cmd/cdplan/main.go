@@ -17,6 +17,7 @@ import (
 	"launchpad.net/cdplan/cmd/internal/cli"
 	"launchpad.net/cdplan/providers"
 	"launchpad.net/cdplan/providers/bzr"
+	"launchpad.net/cdplan/providers/juju"
 	"launchpad.net/cdplan/providers/mojo"
 	"launchpad.net/cdplan/providers/nova"
 	"launchpad.net/cdplan/state"
@@ -83,7 +84,7 @@ func environment() *cli.Env {
 		Owner:          state.Owner{PID: os.Getpid(), User: userName(), Command: strings.Join(os.Args, " ")},
 		Version:        version(),
 		GoVersion:      runtime.Version(),
-		Drivers:        []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver()},
+		Drivers:        []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver(juju.New())},
 	}
 }
 

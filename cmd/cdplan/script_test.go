@@ -26,7 +26,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"cdplan": main})
 }
 
-// TestScripts runs every story in testdata/script: cdplan itself, real brz, the stand-in for mojo, and a nova of its own for each story.
+// TestScripts runs every story in testdata/script: cdplan itself, real brz, the stand-ins for mojo and juju, and a nova of its own for each
+// story.
 func TestScripts(t *testing.T) {
 	tools := newTools(t)
 	testscript.Run(t, testscript.Params{

@@ -17,7 +17,7 @@ import (
 
 // tools are what every fleet here works with.
 type tools struct {
-	bin   string // the directory of the stand-in for mojo
+	bin   string // the directory of the stand-ins for mojo and juju
 	empty string // a branch without a commit
 }
 
@@ -27,8 +27,10 @@ func newTools(t testing.TB) tools {
 		t.Fatalf("these tests need brz (apt-get install brz): %v", err)
 	}
 	made := tools{bin: t.TempDir(), empty: t.TempDir()}
-	if out, err := exec.Command("go", "build", "-o", made.bin, "launchpad.net/cdplan/examples/stand-in/mojo").CombinedOutput(); err != nil {
-		t.Fatalf("cannot build the stand-in for mojo: %v\n%s", err, out)
+	for _, name := range []string{"mojo", "juju"} {
+		if out, err := exec.Command("go", "build", "-o", made.bin, "launchpad.net/cdplan/examples/stand-in/"+name).CombinedOutput(); err != nil {
+			t.Fatalf("cannot build the stand-in for %s: %v\n%s", name, err, out)
+		}
 	}
 	if out, err := exec.Command("brz", "init", "-q", made.empty).CombinedOutput(); err != nil {
 		t.Fatalf("cannot make a branch: %v\n%s", err, out)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -21,8 +22,8 @@ const (
 	defaultTick   = 2 * time.Second
 )
 
-// Driver describes the provider.
-func Driver() providers.Driver {
+// Driver describes the provider. It asks juju only if a service names one of juju's applications.
+func Driver(juju Juju) providers.Driver {
 	return providers.Driver{
 		Name: "nova",
 		Config: resource.Schema{
@@ -34,10 +35,12 @@ func Driver() providers.Driver {
 				"prefix":  {Type: cty.String, Public: true, Doc: "What every metadata key of the stamp begins with. The default is \"cd.\"."},
 				"settle": {Type: cty.String, Public: true, Doc: "How long to wait, after a deploy, until nova lets new servers be stamped: a duration. " +
 					"The default is 10m."},
+				"juju": {Type: cty.String, Public: true, Doc: "The program that is asked about the units of a juju application: a name on PATH, or a path. " +
+					"The default is \"juju\"."},
 			},
 		},
 		Types: map[string]resource.Schema{"nova_stamp": stampSchema()},
-		Open:  open,
+		Open:  func(_ context.Context, config cty.Value) (providers.Provider, error) { return open(config, juju) },
 	}
 }
 
@@ -51,7 +54,7 @@ func stampSchema() resource.Schema {
 			"servers": {Type: cty.String, Public: true, Doc: "Which servers are the service's: a glob of their names, such as juju-web-machine-*, " +
 				"or metadata.KEY = VALUE. The default is those whose stamp names the service."},
 			"juju_model": {Type: cty.String, Public: true, Doc: "The juju model, or the environment of juju 1, whose machines the servers are: by its UUID, " +
-				"all of them; beside juju_application, the name under which juju knows it."},
+				"all of them; beside juju-application, the name under which juju knows it."},
 			"juju_application": {Type: cty.String, Public: true, Doc: "The juju application whose units' machines the servers are, as juju status has it."},
 			"cloud":            {Type: cty.String, Public: true, Doc: "The cloud in clouds.yaml whose servers they are. The default is the provider's."},
 			"regions":          {Type: cty.List(cty.String), Public: true, Doc: "The regions of that cloud to look in. The default is the provider's."},
@@ -69,15 +72,21 @@ type settings struct {
 	Regions []string `cty:"regions"`
 	Prefix  string   `cty:"prefix"`
 	Settle  string   `cty:"settle"`
+	Juju    string   `cty:"juju"`
 }
 
-func open(_ context.Context, config cty.Value) (providers.Provider, error) {
-	p := &provider{prefix: defaultPrefix, settle: defaultSettle, tick: defaultTick, pause: defaultPause, clouds: map[string]*cloud{}, claims: map[string]claim{}}
+func open(config cty.Value, juju Juju) (providers.Provider, error) {
+	p := &provider{prefix: defaultPrefix, settle: defaultSettle, tick: defaultTick, pause: defaultPause, juju: juju,
+		clouds: map[string]*cloud{}, claims: map[string]claim{}}
 	var s settings
 	if err := resource.Decode(config, &s); err != nil {
 		return nil, err
 	}
 	p.usual.cloud, p.usual.regions = cmp.Or(s.Cloud, os.Getenv("OS_CLOUD")), s.Regions
+	p.program = cmp.Or(s.Juju, defaultJuju)
+	if strings.HasPrefix(p.program, "-") {
+		return nil, &resource.AttrError{Attr: "juju", Summary: "Invalid program", Detail: fmt.Sprintf("The program %q looks like an option.", p.program)}
+	}
 	if s.Prefix != "" {
 		p.prefix = s.Prefix
 	}

@@ -30,7 +30,7 @@ func FuzzParseSelector(f *testing.F) {
 				t.Fatalf("%q was taken: %v", text, err)
 			}
 		}
-		if found := newIndex([]*server{s}).find(got); (len(found) == 1) != want {
+		if found := newIndex([]*server{s}).find(got, nil); (len(found) == 1) != want {
 			t.Errorf("%q finds %d of %q, want %t", text, len(found), name, want)
 		}
 	})

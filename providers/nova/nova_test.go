@@ -71,11 +71,11 @@ func (w *world) open(s settings) *provider {
 
 func openWith(t *testing.T, s settings) *provider {
 	t.Helper()
-	config, err := resource.Encode(Driver().Config, s)
+	config, err := resource.Encode(Driver(nil).Config, s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := open(t.Context(), config)
+	p, err := open(config, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestContract(t *testing.T) {
 	for i := range 3 {
 		w.add(fmt.Sprintf("api-%d", i))
 	}
-	providertest.Contract(t, Driver(), providertest.World{
+	providertest.Contract(t, Driver(nil), providertest.World{
 		Want:     []resource.Wanted{ask("api", "api-*"), ask("web", "")},
 		Requests: func() int { return len(w.Requests()) },
 	})
@@ -203,27 +203,28 @@ func TestOpenRefuses(t *testing.T) {
 		{settings{Settle: "-1m"}, `not "-1m"`},
 		{settings{Prefix: "a/b"}, `"a/b" as a key`},
 		{settings{Prefix: "cd.\n"}, "as a key"},
+		{settings{Juju: "-x"}, `"-x" looks like an option`},
 	} {
-		config, err := resource.Encode(Driver().Config, test.settings)
+		config, err := resource.Encode(Driver(nil).Config, test.settings)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = open(t.Context(), config)
+		_, err = open(config, nil)
 		mustSay(t, err, test.want)
 	}
 }
 
 func TestOpenSettings(t *testing.T) {
-	p := openWith(t, settings{Cloud: "c", Regions: []string{"a", "b"}, Prefix: "x:", Settle: "5m"})
-	if p.usual.cloud != "c" || len(p.usual.regions) != 2 || p.prefix != "x:" || p.settle != 5*time.Minute {
-		t.Errorf("got %q %q %q %s", p.usual.cloud, p.usual.regions, p.prefix, p.settle)
+	p := openWith(t, settings{Cloud: "c", Regions: []string{"a", "b"}, Prefix: "x:", Settle: "5m", Juju: "/opt/juju"})
+	if p.usual.cloud != "c" || len(p.usual.regions) != 2 || p.prefix != "x:" || p.settle != 5*time.Minute || p.program != "/opt/juju" {
+		t.Errorf("got %q %q %q %s %q", p.usual.cloud, p.usual.regions, p.prefix, p.settle, p.program)
 	}
 	var none cty.Value
-	opened, err := open(t.Context(), none)
+	opened, err := open(none, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := opened.(*provider); p.prefix != "cd." || p.settle != defaultSettle || p.tick != defaultTick || p.pause != defaultPause {
-		t.Errorf("defaults: %q %s %s %s", p.prefix, p.settle, p.tick, p.pause)
+	if p := opened.(*provider); p.prefix != "cd." || p.settle != defaultSettle || p.tick != defaultTick || p.pause != defaultPause || p.program != "juju" {
+		t.Errorf("defaults: %q %s %s %s %q", p.prefix, p.settle, p.tick, p.pause, p.program)
 	}
 }

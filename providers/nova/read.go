@@ -25,6 +25,9 @@ type provider struct {
 	tick   time.Duration // between two looks at a server that is being built
 	pause  time.Duration // before the second try of a request
 
+	juju    Juju
+	program string // juju, as it is called
+
 	mu     sync.Mutex
 	clouds map[string]*cloud // by name
 	claims map[string]claim  // by service, of all services ever asked about
@@ -64,22 +67,32 @@ type wanted struct {
 	Run       string                       `cty:"run"`
 }
 
-// Read lists once every region that one of the services has servers in, and finds the servers of each. Of a service that has servers in a region
-// which cannot be listed nothing can be said.
+// Read lists once every region that one of the services has servers in, asks juju once about every model that one of them names, and finds the
+// servers of each. Of a service that has servers in a region which cannot be listed, or in a model about which juju does not answer, nothing can
+// be said.
 func (p *provider) Read(ctx context.Context, want []resource.Wanted) []resource.Reading {
 	readings := make([]resource.Reading, len(want))
 	decoded := make([]wanted, len(want))
 	var places []place
+	var sound []wanted
 	for i, w := range want {
 		readings[i].Addr = w.Addr
 		decoded[i], readings[i].Err = p.claim(w)
 		places = append(places, p.claimOf(decoded[i].Service).places...)
+		if readings[i].Err == nil {
+			sound = append(sound, decoded[i])
+		}
 	}
 	common := ""
 	if len(want) == 1 {
 		common = p.claimOf(decoded[0].Service).literal()
 	}
-	found := p.list(ctx, places, common)
+	found, rosters := p.look(ctx, places, common, sound...)
+	for i := range readings {
+		if readings[i].Err == nil {
+			readings[i].Err = p.take(want[i].Addr, decoded[i], rosters)
+		}
+	}
 	fleet := p.match(found)
 	for i := range readings {
 		if readings[i].Err == nil {
@@ -90,6 +103,15 @@ func (p *provider) Read(ctx context.Context, want []resource.Wanted) []resource.
 		}
 	}
 	return readings
+}
+
+// look lists the places and asks juju about the stamps, at the same time.
+func (p *provider) look(ctx context.Context, places []place, common string, stamps ...wanted) (found map[place]listing, rosters map[string]roster) {
+	var group sync.WaitGroup
+	group.Go(func() { rosters = p.rosters(ctx, stamps...) })
+	group.Go(func() { found = p.list(ctx, places, common) })
+	group.Wait()
+	return found, rosters
 }
 
 // Check finds what is wrong with a declaration by itself: a selection that means nothing, and a stamp that no server could hold.
@@ -104,9 +126,10 @@ func (p *provider) decode(w resource.Wanted) (wanted, selector, error) {
 	if err := resource.Decode(w.Config, &stamp); err != nil {
 		return stamp, selector{}, err
 	}
-	chosen, fault := parseSelector(stamp.Servers)
-	if fault != "" {
-		return stamp, chosen, &resource.AttrError{Addr: w.Addr, Attr: "servers", Summary: "Invalid server pattern", Detail: fault}
+	chosen, fault := choose(stamp)
+	if fault != nil {
+		fault.Addr = w.Addr
+		return stamp, chosen, fault
 	}
 	if err := checkStamp(p.prefix, stamp); err != nil {
 		return stamp, chosen, &resource.AttrError{Addr: w.Addr, Attr: "labels", Summary: "Stamp not possible", Detail: fmt.Sprintf("The service cannot be stamped: %s.", err)}
@@ -123,6 +146,9 @@ func (p *provider) claim(w resource.Wanted) (wanted, error) {
 	made := claim{selector: chosen, places: p.places(stamp)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if before := p.claims[stamp.Service]; before.selector == chosen {
+		made.ids = before.ids // until juju is asked again
+	}
 	p.claims[stamp.Service] = made
 	return stamp, nil
 }
@@ -272,10 +298,13 @@ func (s *server) foreign() bool {
 // copies returns the servers of a service with what is stamped on each.
 func (p *provider) copies(fleet fleet, addr resource.Addr, stamp wanted) ([]resource.Copy, error) {
 	service := stamp.Service
+	if err := p.missing(stamp, fleet.servers[service]); err != nil {
+		return nil, err
+	}
 	var copies []resource.Copy
 	for _, s := range fleet.servers[service] {
 		if claimants := fleet.claimants[s.ID]; len(claimants) > 1 {
-			return nil, claimedTwice(addr, s, claimants)
+			return nil, claimedTwice(addr, stamp, s, claimants)
 		}
 		if err := checkRoom(p.prefix, stamp, s); err != nil {
 			return nil, &resource.AttrError{Addr: addr, Attr: "labels", Summary: "No room for the stamp", Detail: upper(err.Error()) + "."}
@@ -293,8 +322,15 @@ func (p *provider) copies(fleet fleet, addr resource.Addr, stamp wanted) ([]reso
 // upper makes a sentence of an error.
 func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
-func claimedTwice(addr resource.Addr, s *server, claimants []string) error {
-	return &resource.AttrError{Addr: addr, Attr: "servers", Summary: "Server claimed twice", Shared: true,
-		Detail: fmt.Sprintf("The server %s (%s) is claimed by %s. A server can run one service only: make the patterns under [nova] servers "+
-			"exclude one another.", s.Name, s.ID, strings.Join(claimants, " and "))}
+func claimedTwice(addr resource.Addr, stamp wanted, s *server, claimants []string) error {
+	attr := "servers"
+	switch {
+	case stamp.App != "":
+		attr = "juju_application"
+	case stamp.Model != "":
+		attr = "juju_model"
+	}
+	return &resource.AttrError{Addr: addr, Attr: attr, Summary: "Server claimed twice", Shared: true,
+		Detail: fmt.Sprintf("The server %s (%s) is claimed by %s. A server can run one service only: let them choose different servers under [nova].",
+			s.Name, s.ID, strings.Join(claimants, " and "))}
 }

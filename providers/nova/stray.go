@@ -13,19 +13,25 @@ import (
 	"launchpad.net/cdplan/providers/resource"
 )
 
-// Strays lists once every region that one of the services may have servers in. A claim that cannot be used takes no server; Read says what is wrong with
+// Strays lists once every region that one of the services may have servers in, and asks juju as Read does. A claim that cannot be used takes no server; Read says what is wrong with
 // it.
 func (p *provider) Strays(ctx context.Context, want []resource.Wanted) ([]resource.Copy, error) {
 	var places []place
+	var sound []wanted
 	for _, w := range want {
 		if stamp, err := p.claim(w); err == nil {
-			places = append(places, p.claimOf(stamp.Service).places...)
+			places, sound = append(places, p.claimOf(stamp.Service).places...), append(sound, stamp)
 		}
 	}
-	listings := p.list(ctx, places, "")
+	listings, rosters := p.look(ctx, places, "", sound...)
+	var errs []error
+	for _, stamp := range sound {
+		if err := p.take(resource.Addr{}, stamp, rosters); err != nil && !errors.As(err, new(*resource.AttrError)) {
+			errs = append(errs, fmt.Errorf("cannot tell which servers %s claims: %w", stamp.Service, err))
+		}
+	}
 	fleet := p.match(listings)
 	var strays []resource.Copy
-	var errs []error
 	for _, at := range slices.SortedFunc(maps.Keys(listings), comparePlaces) {
 		if err := listings[at].err; err != nil {
 			errs = append(errs, fmt.Errorf("cannot look in region %q for servers that no service claims: %w", at.region, err))

@@ -108,7 +108,10 @@ func (p *provider) targets(ctx context.Context, step resource.Step) ([]*server, 
 		return nil, err
 	}
 	claim := p.claimOf(stamp.Service)
-	found := p.list(ctx, claim.places, claim.literal())
+	found, rosters := p.look(ctx, claim.places, claim.literal(), stamp)
+	if err := p.take(step.Addr, stamp, rosters); err != nil {
+		return nil, err
+	}
 	if err := p.unlisted(step.Addr, stamp, found); err != nil {
 		return nil, err
 	}
@@ -124,12 +127,19 @@ func (p *provider) targets(ctx context.Context, step resource.Step) ([]*server, 
 
 // noServer says that the deploy has left nothing to stamp: it did not succeed.
 func noServer(stamp wanted, prefix string) error {
-	rule := fmt.Sprintf("servers under [nova] is not set, and no server carries %sservice = %s", prefix, stamp.Service)
-	if stamp.Servers != "" {
-		rule = fmt.Sprintf("servers = %s under [nova] matches no server", stamp.Servers)
+	const pattern = ". Set it to a glob of the names of the servers that the deploy leaves, such as juju-NAME-machine-*, or to metadata.KEY = VALUE"
+	var why string
+	switch {
+	case stamp.App != "":
+		why = fmt.Sprintf("juju has no unit of application %q on a server yet. Let the mojo spec wait until it has", stamp.App)
+	case stamp.Model != "":
+		why = fmt.Sprintf("no server carries juju-model = %s under [nova] in its metadata, as juju-model-uuid or juju-env-uuid", stamp.Model)
+	case stamp.Servers != "":
+		why = fmt.Sprintf("servers = %s under [nova] matches no server", stamp.Servers) + pattern
+	default:
+		why = fmt.Sprintf("servers under [nova] is not set, and no server carries %sservice = %s", prefix, stamp.Service) + pattern
 	}
-	return &resource.Failure{Err: fmt.Errorf("there is no server to stamp: %s. Set it to a glob of the names of the servers that the deploy leaves, such as "+
-		"juju-NAME-machine-*, or to metadata.KEY = VALUE", rule)}
+	return &resource.Failure{Err: fmt.Errorf("there is no server to stamp: %s", why)}
 }
 
 // stamp writes the items on one server until reading them back shows them all, and no ghost beside them. It says false for a server that is

@@ -39,7 +39,7 @@ var may = map[string][]string{
 	"cmd/internal/view":       {"plan", "plan/apply", "state", "providers/resource"},
 	"cmd/internal/cli": {"cmd/internal/config", "cmd/internal/notify", "cmd/internal/view", "plan", "plan/apply", "plan/graph", "plan/schedule", "state", "providers",
 		"providers/resource"},
-	"cmd/cdplan":             {"cmd/internal/cli", "providers", "providers/bzr", "providers/mojo", "providers/nova", "state"},
+	"cmd/cdplan":             {"cmd/internal/cli", "providers", "providers/bzr", "providers/juju", "providers/mojo", "providers/nova", "state"},
 	"examples/quickstart":    {},
 	"examples/stand-in/auth": {},
 	"examples/stand-in/juju": {"examples/stand-in/auth"},

@@ -61,7 +61,7 @@ func cdplan(t *testing.T, services map[string]string, read fake, args ...string)
 			t.Fatal(err)
 		}
 	}
-	drivers := []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver()}
+	drivers := []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver(nil)}
 	for i, answer := range []fake{read, nothing, nothing} {
 		drivers[i].Open = func(context.Context, cty.Value) (providers.Provider, error) { return answer, nil }
 	}

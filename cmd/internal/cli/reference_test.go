@@ -28,7 +28,7 @@ const docs = "../../../docs"
 
 // TestReference holds the reference in docs/ to what the program says of itself. With -update it writes it.
 func TestReference(t *testing.T) {
-	files, err := reference(&Env{Getenv: os.Getenv, Drivers: []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver()}})
+	files, err := reference(&Env{Getenv: os.Getenv, Drivers: []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver(nil)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func writeFile(t *testing.T, name string, data []byte) {
 }
 
 func drivers() []providers.Driver {
-	return []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver()}
+	return []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver(nil)}
 }
 
 func load(root string) (*Fleet, hcl.Diagnostics) {
