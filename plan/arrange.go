@@ -84,9 +84,10 @@ func (in Input) blocked(first []*Decision) string {
 }
 
 // mustAttend says whether a person has to stand behind what is to be done: where the service asks for it, where servers run something that no
-// record tells, and where what they run is lost from its branch, since deploying over it could undo what somebody did by other means.
+// record tells, where the servers of a running service may only not have been found, and where what they run is lost from its branch, since deploying
+// over it could undo what somebody did by other means.
 func mustAttend(decision *Decision) bool {
-	return decision.Declared.Attended || foreign(decision) || lost(decision)
+	return decision.Declared.Attended || decision.Doubt != "" || foreign(decision) || lost(decision)
 }
 
 // lost says that the service does not let its histories be rewritten, and one was.
@@ -104,6 +105,9 @@ func neverRecorded(decision *Decision) bool {
 }
 
 func attendReason(decision *Decision) string {
+	if decision.Doubt != "" {
+		return "no servers: " + decision.Doubt
+	}
 	if len(decision.Others) > 0 {
 		return strings.Join(decision.Others, "; ")
 	}

@@ -32,6 +32,7 @@ func Decide(service Service, schemas map[string]resource.Schema, readings state.
 	for label, value := range wanted {
 		d.Revisions[label] = resource.RevisionOf(value)
 	}
+	d.Doubt = readings[record.Addr].Doubt
 	d.judge(schemas[record.Addr.Type], fill(schemas, *record, wanted), readings[record.Addr].Copies)
 	if d.Verdict.Acts() && d.Copies > 0 && unrecorded(past.Last, d.Revisions) {
 		d.Verdict, d.Reasons = Record, []Reason{NotRecorded}

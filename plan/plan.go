@@ -132,6 +132,7 @@ type Decision struct {
 	Held     Hold            // what holds a held service back
 	Wave     int             // 1 for a service that waits for none, one more than the highest it waits for; 0 if apply does nothing
 	Copies   int             // servers
+	Doubt    string          // why it may have servers that were not found, if none were; empty for nearly all
 	Others   []string        // "SERVER carries the stamp of SERVICE" for those servers that carry another's, sorted
 	Behind   []string        // names of the servers whose record is missing, wrong or of another revision than wanted, sorted
 	Last     string          // how the last attempt ended, if it was to do the same and did not succeed

@@ -66,3 +66,19 @@ func TestSpecRecords(t *testing.T) {
 		}
 	}
 }
+
+// TestDoubt: servers that may only not have been found are left to a person.
+func TestDoubt(t *testing.T) {
+	s := situation{name: "api", want: "app:a1"}
+	readings := state.Readings{}
+	s.read(readings)
+	addr := resource.Addr{Service: "api", Type: "stamp", Label: "stamp"}
+	readings[addr] = resource.Reading{Addr: addr, Doubt: "there is no such name"}
+	in := Input{Services: []Service{s.service()}, Schemas: schemas, Readings: readings}
+	for approved, want := range map[bool]string{false: "unapproved no servers: there is no such name", true: "new "} {
+		in.Approved = approved
+		if d := Compute(in).Decisions[0]; fmt.Sprintf("%s %s", d.Verdict, d.Held.Reason) != want {
+			t.Errorf("approved %t: got %s %s", approved, d.Verdict, d.Held.Reason)
+		}
+	}
+}

@@ -82,35 +82,36 @@ func (p *provider) rosters(ctx context.Context, stamps ...wanted) map[string]ros
 	return found
 }
 
-// take makes the service claim the servers that juju has told of, if that is how it chooses them.
-func (p *provider) take(addr resource.Addr, stamp wanted, rosters map[string]roster) error {
+// take makes the service claim the servers that juju has told of, if that is how it chooses them. An application that juju does not have has none; the
+// doubt says so.
+func (p *provider) take(stamp wanted, rosters map[string]roster) (doubt string, err error) {
 	if stamp.App == "" {
-		return nil
+		return "", nil
 	}
-	ids, err := rosters[stamp.Model].find(addr, stamp)
+	ids, doubt, err := rosters[stamp.Model].find(stamp)
 	if err != nil {
-		return err
+		return "", err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	claim := p.claims[stamp.Service]
 	claim.ids = ids
 	p.claims[stamp.Service] = claim
-	return nil
+	return doubt, nil
 }
 
-func (r roster) find(addr resource.Addr, stamp wanted) ([]string, error) {
+func (r roster) find(stamp wanted) (ids []string, doubt string, err error) {
 	if r.err != nil {
-		return nil, r.err
+		return nil, "", r.err
 	}
 	if err := r.faults[stamp.App]; err != nil {
-		return nil, fmt.Errorf("cannot tell which servers juju's application %q has: %w", stamp.App, err)
+		return nil, "", fmt.Errorf("cannot tell which servers juju's application %q has: %w", stamp.App, err)
 	}
 	ids, known := r.servers[stamp.App]
 	if !known {
-		return nil, &resource.AttrError{Addr: addr, Attr: "juju_application", Summary: "No such application", Detail: r.unknown(stamp)}
+		doubt = r.unknown(stamp)
 	}
-	return ids, nil
+	return ids, doubt, nil
 }
 
 // unknown says what juju has instead of the application.
@@ -121,7 +122,7 @@ func (r roster) unknown(stamp wanted) string {
 	}
 	known := slices.Concat(slices.Collect(maps.Keys(r.servers)), slices.Collect(maps.Keys(r.faults)))
 	if len(known) == 0 {
-		return fmt.Sprintf("Juju has no application %q in %s, and no other either.", stamp.App, model)
+		return fmt.Sprintf("juju has no application %q in %s, and no other either", stamp.App, model)
 	}
 	distance := func(name string) int { return levenshtein.Distance(name, stamp.App, nil) }
 	slices.SortFunc(known, func(a, b string) int { return cmp.Or(cmp.Compare(distance(a), distance(b)), cmp.Compare(a, b)) })
@@ -129,7 +130,7 @@ func (r roster) unknown(stamp wanted) string {
 	if more := len(known) - mostAlike; more > 0 {
 		names += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Sprintf("Juju has no application %q in %s. It has %s.", stamp.App, model, names)
+	return fmt.Sprintf("juju has no application %q in %s; it has %s", stamp.App, model, names)
 }
 
 // missing returns an error if juju has told of a server that is not among those of the service. Then it is not known what runs there.

@@ -197,17 +197,22 @@ func TestJujuCannotTell(t *testing.T) {
 	w.writes(0, 0)
 }
 
+// TestNoSuchApplication: it may not be there yet, or have another name. Nothing tells which.
 func TestNoSuchApplication(t *testing.T) {
 	w, _ := newJujuWorld(t, map[string]roster{
 		"": {}, "prod": {servers: map[string][]string{"api-worker": nil, "haproxy": nil}, faults: map[string]error{"api": errors.New("lost")}},
 		"many": {servers: map[string][]string{"a": nil, "b": nil, "c": nil, "d": nil, "e": nil, "f": nil, "wep": nil}},
 	})
 	for model, want := range map[string]string{
-		"":     `Juju has no application "web" in its current model, and no other either.`,
-		"prod": `Juju has no application "web" in the model "prod". It has api, haproxy, api-worker.`,
-		"many": `Juju has no application "web" in the model "many". It has wep, b, e, a, c and 2 more.`,
+		"":     `juju has no application "web" in its current model, and no other either`,
+		"prod": `juju has no application "web" in the model "prod"; it has api, haproxy, api-worker`,
+		"many": `juju has no application "web" in the model "many"; it has wep, b, e, a, c and 2 more`,
 	} {
-		mustFaultOf(t, w.read(askFor(wanted{Service: "web", Model: model, App: "web"}))[0].Err, "juju_application", want)
+		stamp := wanted{Service: "web", Model: model, App: "web"}
+		if r := w.read(askFor(stamp))[0]; r.Doubt != want || r.Err != nil || r.Copies != nil {
+			t.Errorf("got %+v, want doubt %s", r, want)
+		}
+		mustSay(t, w.applyFor(stamp), "there is no server to stamp: "+want)
 	}
 }
 

@@ -90,7 +90,7 @@ func (p *provider) Read(ctx context.Context, want []resource.Wanted) []resource.
 	found, rosters := p.look(ctx, places, common, sound...)
 	for i := range readings {
 		if readings[i].Err == nil {
-			readings[i].Err = p.take(want[i].Addr, decoded[i], rosters)
+			readings[i].Doubt, readings[i].Err = p.take(decoded[i], rosters)
 		}
 	}
 	fleet := p.match(found)

@@ -13,8 +13,8 @@ import (
 	"launchpad.net/cdplan/providers/resource"
 )
 
-// Strays lists once every region that one of the services may have servers in, and asks juju as Read does. A claim that cannot be used takes no server; Read says what is wrong with
-// it.
+// Strays lists once every region that one of the services may have servers in, and asks juju as Read does. A claim that cannot be used takes no
+// server; Read says what is wrong with it.
 func (p *provider) Strays(ctx context.Context, want []resource.Wanted) ([]resource.Copy, error) {
 	var places []place
 	var sound []wanted
@@ -26,7 +26,7 @@ func (p *provider) Strays(ctx context.Context, want []resource.Wanted) ([]resour
 	listings, rosters := p.look(ctx, places, "", sound...)
 	var errs []error
 	for _, stamp := range sound {
-		if err := p.take(resource.Addr{}, stamp, rosters); err != nil && !errors.As(err, new(*resource.AttrError)) {
+		if _, err := p.take(stamp, rosters); err != nil {
 			errs = append(errs, fmt.Errorf("cannot tell which servers %s claims: %w", stamp.Service, err))
 		}
 	}

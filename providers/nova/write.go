@@ -109,7 +109,8 @@ func (p *provider) targets(ctx context.Context, step resource.Step) ([]*server, 
 	}
 	claim := p.claimOf(stamp.Service)
 	found, rosters := p.look(ctx, claim.places, claim.literal(), stamp)
-	if err := p.take(step.Addr, stamp, rosters); err != nil {
+	doubt, err := p.take(stamp, rosters)
+	if err != nil {
 		return nil, err
 	}
 	if err := p.unlisted(step.Addr, stamp, found); err != nil {
@@ -122,14 +123,16 @@ func (p *provider) targets(ctx context.Context, step resource.Step) ([]*server, 
 	if targets := fleet.servers[stamp.Service]; len(targets) > 0 {
 		return targets, nil
 	}
-	return nil, noServer(stamp, p.prefix)
+	return nil, noServer(stamp, doubt, p.prefix)
 }
 
 // noServer says that the deploy has left nothing to stamp: it did not succeed.
-func noServer(stamp wanted, prefix string) error {
+func noServer(stamp wanted, doubt, prefix string) error {
 	const pattern = ". Set it to a glob of the names of the servers that the deploy leaves, such as juju-NAME-machine-*, or to metadata.KEY = VALUE"
 	var why string
 	switch {
+	case doubt != "":
+		why = doubt
 	case stamp.App != "":
 		why = fmt.Sprintf("juju has no unit of application %q on a server yet. Let the mojo spec wait until it has", stamp.App)
 	case stamp.Model != "":

@@ -20,6 +20,9 @@ type Reading struct {
 	Object Object // of a Source; cty.NilVal for an Action, which keeps nothing, and for a Record, which has Copies
 	Copies []Copy // of a Record, ordered by name, then id; none means that there is no place that could hold one yet
 
+	// Doubt says, of a Record without Copies, why there may be some all the same, which the declaration does not find. It is empty for nearly all.
+	Doubt string
+
 	// Err says that the resource could not be read: "cannot tell", never "gone" and never "changed". An *AttrError says that it is
 	// the declaration that has to be mended.
 	Err error
