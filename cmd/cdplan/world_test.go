@@ -17,8 +17,9 @@ import (
 
 // tools are what every fleet here works with.
 type tools struct {
-	bin   string // the directory of the stand-ins for mojo and juju
-	empty string // a branch without a commit
+	bin    string // the directory of the stand-ins for mojo and juju
+	empty  string // a branch without a commit
+	breezy *breezy
 }
 
 func newTools(t testing.TB) tools {
@@ -35,6 +36,7 @@ func newTools(t testing.TB) tools {
 	if out, err := exec.Command("brz", "init", "-q", made.empty).CombinedOutput(); err != nil {
 		t.Fatalf("cannot make a branch: %v\n%s", err, out)
 	}
+	made.breezy = startBreezy(t)
 	return made
 }
 
@@ -136,8 +138,7 @@ func (w *world) commit(dirs ...string) {
 		if _, err := os.Stat(w.path(dir, ".bzr")); err != nil {
 			w.must(os.CopyFS(w.path(dir), os.DirFS(w.empty)))
 		}
-		w.mustRun("brz", "add", "-q", w.path(dir))
-		w.mustRun("brz", "commit", "-q", "--unchanged", "-m", "Change", w.path(dir))
+		w.must(w.breezy.commit("Ann Example <ann@example.com>", w.path(dir), "Change"))
 	}
 }
 
