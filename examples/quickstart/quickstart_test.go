@@ -27,7 +27,7 @@ func TestDemo(t *testing.T) {
 		` \+ worker +new +.* 3  after api, rabbitmq`,
 		`worker +deployed`,
 		`No changes: 5 services`,
-		`worker +juju-worker-machine-3 +ACTIVE +\S+ +app r1, config r1, spec r1`,
+		`worker +3 +\S+ +app r1, config r1, spec r1`,
 		`Plan \S+: 1 redeploy\.\n4 same\.`,
 		`r2 +Ann Example +More workers for the autumn`,
 		`web +deployed`,
