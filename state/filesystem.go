@@ -47,10 +47,15 @@ func (d Dir) local() error {
 		return fmt.Errorf("cannot tell which file system %s is on: %w", d, err)
 	}
 	if name := remote(uint32(fs.Type), d.mountedAs); name != "" {
-		return fmt.Errorf("cannot keep locks in %s: it is on %s, where a lock of the kernel is not sure to keep others out and to end with its "+
-			"process; set state in cdplan.hcl or CDPLAN_STATE to a local directory", d, name)
+		return d.elsewhere(name)
 	}
 	return nil
+}
+
+// elsewhere says that the directory is on a file system of another host.
+func (d Dir) elsewhere(name string) error {
+	return fmt.Errorf("cannot keep locks in %s: it is on %s, where a lock of the kernel is not sure to keep others out and to end with its "+
+		"process; set state in cdplan.hcl or CDPLAN_STATE to a local directory", d, name)
 }
 
 // remote names the file system if it is on another host. The name under which it is mounted is asked for where the number does not tell.
