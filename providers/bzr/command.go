@@ -28,6 +28,7 @@ const (
 
 // program runs brz. Its methods may be called at the same time.
 type program struct {
+	given   string // the path in the settings; empty if there is none
 	timeout time.Duration
 	slots   chan struct{} // one place for every process that may run
 	find    func() (string, error)
@@ -39,7 +40,7 @@ type program struct {
 // newProgram returns the program at path, or, if that is empty, the brz or bzr that is on PATH when it is first needed.
 func newProgram(path string, timeout time.Duration, processes int) *program {
 	find := sync.OnceValues(func() (string, error) { return findProgram(path) })
-	return &program{timeout: timeout, slots: make(chan struct{}, processes), find: find}
+	return &program{given: path, timeout: timeout, slots: make(chan struct{}, processes), find: find}
 }
 
 func findProgram(path string) (string, error) {
