@@ -43,6 +43,7 @@ type Host struct {
 	notifiers map[string]hcl.Range // likewise
 	backoff   *hcl.Range           // where it was written; nil for the default
 	globs     []writtenGlob        // those of the freezes
+	written   hcl.Attributes       // the settings outside of blocks
 	shown     []byte               // the text of the file, for showing lines of it
 }
 
@@ -148,6 +149,7 @@ func (h *Host) read(path string, src []byte, o Options, sources *Sources) hcl.Di
 	diags = append(diags, more...)
 	if !more.HasErrors() {
 		diags = append(diags, h.set(values, content.Attributes, o)...)
+		h.written = content.Attributes
 	}
 	h.providers, h.freezes, h.notifiers = map[string]provider{}, map[string]hcl.Range{}, map[string]hcl.Range{}
 	for _, block := range content.Blocks {
