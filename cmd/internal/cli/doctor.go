@@ -25,11 +25,14 @@ func newDoctor(c *common) *cobra.Command {
 	o := doctorOptions{common: c}
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Check that every branch can be read, and how",
-		Long: "Reads every branch of every service, and prints how many are reached in which\n" +
-			"way, which of them take a slower way than the usual one, such as a brz process\n" +
-			"each, and which cannot be read. It changes nothing, takes no lock and asks no\n" +
-			"cloud. It ends with 1 if a branch cannot be read.",
+		Short: "Check the set-up: settings, cloud, programs, journal and branches",
+		Long: "Prints which settings count and where each is from, whether the login to the\n" +
+			"cloud works and what it is allowed to do, which servers there are in which region,\n" +
+			"which brz and mojo are used, where the journal is; it reads every branch of every\n" +
+			"service, and tells which of them take a slower way than the usual one, such as a\n" +
+			"brz process each, and which cannot be read. At the end it says what is missing,\n" +
+			"and what to do about it. It changes nothing, takes no lock and tells no secret.\n" +
+			"It ends with 1 if a plan or an apply needs something that is missing.",
 		Example: "  cdplan doctor\n  cdplan doctor -target api -json",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd.Context(), o) },
@@ -45,7 +48,7 @@ func runDoctor(ctx context.Context, o doctorOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, fleet.close()) }()
-	checkup := view.Checkup{Branches: fleet.branches(ctx)}
+	checkup := view.Checkup{Sections: append([]view.Section{o.examineHost(ctx, fleet)}, fleet.examine(ctx)...), Branches: fleet.branches(ctx)}
 	if ctx.Err() != nil {
 		return errInterrupted
 	}

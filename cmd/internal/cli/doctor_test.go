@@ -2,12 +2,24 @@ package cli
 
 import (
 	"errors"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"launchpad.net/cdplan/providers/resource"
 )
+
+var (
+	textSections = regexp.MustCompile(`(?s)^host\n.*\n\nBranches`)
+	jsonSections = regexp.MustCompile(`(?s)  "sections": \[.*?\n  \],\n`)
+)
+
+// sectionless leaves out what doctor tells of this host and of providers.
+func sectionless(text string) string {
+	return textSections.ReplaceAllString(jsonSections.ReplaceAllString(text, ""), "Branches")
+}
 
 func TestDoctor(t *testing.T) {
 	services := map[string]string{
@@ -32,11 +44,11 @@ func TestDoctor(t *testing.T) {
     web/bzr_branch.app: Relative path: Write it out.
     x: Missing spec, see cdplan validate
 `
-	if diff := cmp.Diff(want, stdout); diff != "" || code != codeError || stderr != "" {
+	if diff := cmp.Diff(want, sectionless(stdout)); diff != "" || code != codeError || stderr != "" {
 		t.Errorf("code %d, stderr %q, stdout (-want +got):\n%s", code, stderr, diff)
 	}
 	code, stdout, stderr = cdplan(t, services, read, "doctor", "-target", "y")
-	if want := "Branches\n  2 in all: 2 local\n"; stdout != want || code != codeOK || stderr != "" {
+	if want := "Branches\n  2 in all: 2 local\n"; sectionless(stdout) != want || code != codeOK || stderr != "" {
 		t.Errorf("code %d, stderr %q, stdout %s", code, stderr, stdout)
 	}
 }
@@ -100,7 +112,7 @@ func TestDoctorJSON(t *testing.T) {
   }
 }
 `
-	if diff := cmp.Diff(want, stdout); diff != "" || code != codeError || stderr != "" {
+	if diff := cmp.Diff(want, sectionless(stdout)); diff != "" || code != codeError || stderr != "" {
 		t.Errorf("code %d, stderr %q, stdout (-want +got):\n%s", code, stderr, diff)
 	}
 	// Every list is there, and the branches of services that are not selected are not read.
@@ -116,7 +128,7 @@ func TestDoctorJSON(t *testing.T) {
     "schemes": [],
     "fallbacks": [],
 `
-	if len(stdout) < len(want) || stdout[:len(want)] != want || code != codeError {
+	if !strings.HasPrefix(sectionless(stdout), want) || code != codeError {
 		t.Errorf("code %d, stdout %s", code, stdout)
 	}
 }

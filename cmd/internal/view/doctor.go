@@ -13,13 +13,56 @@ import (
 	"launchpad.net/cdplan/providers/resource"
 )
 
-// Checkup is what doctor found out, a field for each section.
+// Checkup is what doctor found out.
 type Checkup struct {
+	Sections []Section // of this host, and of each provider
 	Branches Branches
 }
 
-// Healthy says that nothing has to be mended.
-func (c Checkup) Healthy() bool { return len(c.Branches.Unreadable) == 0 }
+// Section is what was found out about one thing.
+type Section struct {
+	Name     string
+	Findings []resource.Finding
+}
+
+// Healthy says that nothing has to be mended for a plan or an apply.
+func (c Checkup) Healthy() bool { return len(c.Branches.Unreadable) == 0 && len(c.faults(false)) == 0 }
+
+// faults returns what is missing, or what is no more than a warning, with the section that it is in.
+func (c Checkup) faults(minor bool) []string {
+	var texts []string
+	for _, section := range c.Sections {
+		for _, f := range section.Findings {
+			if f.Err != nil && f.Minor == minor {
+				texts = append(texts, fmt.Sprintf("%s, %s: %s", clean(section.Name), clean(f.Name), clean(f.Err.Error())))
+			}
+		}
+	}
+	return texts
+}
+
+// lines returns the title and a line for each finding.
+func (section Section) lines(s Style) []string {
+	width := 0
+	for _, f := range section.Findings {
+		width = max(width, len(clean(f.Name)))
+	}
+	texts := []string{s.paint(bold, clean(section.Name))}
+	for _, f := range section.Findings {
+		value := clean(f.Value)
+		switch {
+		case f.Err != nil && f.Minor:
+			value = strings.TrimSpace(value + " " + s.paint(yellow, "(see the warnings)"))
+		case f.Err != nil:
+			value = strings.TrimSpace(value + " " + s.paint(red, "(see what is missing)"))
+		}
+		if f.From != "" {
+			value += s.paint(faint, "  ["+clean(f.From)+"]")
+		}
+		texts = append(texts, fmt.Sprintf("  %-*s  %s", width, clean(f.Name), value))
+	}
+	return texts
+}
 
 // Branches tells how the branches of a fleet were read.
 type Branches struct {
@@ -47,9 +90,13 @@ func (u Unreadable) text() string {
 	return u.Addr.String() + ": " + u.Err.Error()
 }
 
-// Doctor writes a section for each thing that was looked at.
+// Doctor writes a section for each thing that was looked at, and at the end what is missing.
 func Doctor(w io.Writer, c Checkup, s Style) error {
-	texts := []string{s.paint(bold, "Branches"), "  " + schemesText(c.Branches.Schemes)}
+	var texts []string
+	for _, section := range c.Sections {
+		texts = append(append(texts, section.lines(s)...), "")
+	}
+	texts = append(texts, s.paint(bold, "Branches"), "  "+schemesText(c.Branches.Schemes))
 	if len(c.Branches.Fallbacks) > 0 {
 		texts = append(texts, "  "+s.paint(yellow, "took a slower way to read")+":")
 		texts = append(texts, fallbackLines(c.Branches.Fallbacks, "    ")...)
@@ -58,6 +105,18 @@ func Doctor(w io.Writer, c Checkup, s Style) error {
 		texts = append(texts, "  "+s.paint(red, "cannot be read")+":")
 		for _, u := range c.Branches.Unreadable {
 			texts = append(texts, "    "+clean(u.text()))
+		}
+	}
+	for _, part := range []struct {
+		title  string
+		faults []string
+		color  color
+	}{{"Warnings", c.faults(true), yellow}, {"Missing", c.faults(false), red}} {
+		if len(part.faults) > 0 {
+			texts = append(texts, "", s.paint(part.color, part.title))
+		}
+		for _, fault := range part.faults {
+			texts = append(texts, "  "+fault)
 		}
 	}
 	return lines(w, texts...)
@@ -85,8 +144,11 @@ func sortedSchemes(schemes map[string]int) []string {
 
 // DoctorJSON writes what doctor found out as one JSON document.
 func DoctorJSON(w io.Writer, c Checkup, faults Faults) error {
-	document := jsonCheckup{FormatVersion: FormatVersion, Healthy: c.Healthy(), Branches: jsonBranches{Schemes: []jsonScheme{},
+	document := jsonCheckup{FormatVersion: FormatVersion, Healthy: c.Healthy(), Sections: []jsonSection{}, Branches: jsonBranches{Schemes: []jsonScheme{},
 		Fallbacks: fallbacksJSON(c.Branches.Fallbacks), Unreadable: []jsonUnreadable{}}}
+	for _, section := range c.Sections {
+		document.Sections = append(document.Sections, jsonSection{clean(section.Name), findingsJSON(section.Findings)})
+	}
 	for _, scheme := range sortedSchemes(c.Branches.Schemes) {
 		document.Branches.Count += c.Branches.Schemes[scheme]
 		document.Branches.Schemes = append(document.Branches.Schemes, jsonScheme{Scheme: scheme, Count: c.Branches.Schemes[scheme]})
@@ -101,11 +163,38 @@ func DoctorJSON(w io.Writer, c Checkup, faults Faults) error {
 	return encode(w, document)
 }
 
+func findingsJSON(findings []resource.Finding) []jsonFinding {
+	list := []jsonFinding{}
+	for _, f := range findings {
+		finding := jsonFinding{Name: clean(f.Name), Value: clean(f.Value), From: clean(f.From)}
+		if f.Err != nil {
+			finding.Error, finding.Severity = clean(f.Err.Error()), "error"
+		}
+		if f.Err != nil && f.Minor {
+			finding.Severity = "warning"
+		}
+		list = append(list, finding)
+	}
+	return list
+}
+
 type (
 	jsonCheckup struct {
-		FormatVersion string       `json:"format_version"`
-		Healthy       bool         `json:"healthy"`
-		Branches      jsonBranches `json:"branches"`
+		FormatVersion string        `json:"format_version"`
+		Healthy       bool          `json:"healthy"`
+		Sections      []jsonSection `json:"sections"`
+		Branches      jsonBranches  `json:"branches"`
+	}
+	jsonSection struct {
+		Name     string        `json:"name"`
+		Findings []jsonFinding `json:"findings"`
+	}
+	jsonFinding struct {
+		Name     string `json:"name"`
+		Value    string `json:"value"`
+		From     string `json:"from"`
+		Error    string `json:"error"`
+		Severity string `json:"severity"` // error, warning, or empty
 	}
 	jsonBranches struct {
 		Count      int              `json:"count"`

@@ -95,6 +95,10 @@ func TestHostileText(t *testing.T) {
 		c.ID, c.Other, c.Err = hostile, hostile, errors.New(hostile)
 		drift.Drifts = append(drift.Drifts, plan.Drift{Service: hostile, Kind: kind, Copy: c, Against: map[string]resource.Revision{hostile: {Revno: hostile, ID: hostile}}})
 	}
+	found := resource.Finding{Name: hostile, Value: hostile, From: hostile, Err: errors.New(hostile)}
+	minor := found
+	minor.Minor = true
+	sections := []Section{{hostile, []resource.Finding{found, minor}}}
 	progress := NewProgress(p)
 	var out bytes.Buffer
 	for _, err := range []error{Plan(&out, p, Style{}), Plan(&out, broken, Style{}), Plan(&out, keyed, Style{}), Results(&out, []apply.Result{result}, Style{}),
@@ -104,7 +108,7 @@ func TestHostileText(t *testing.T) {
 		lines(&out, progress.Live(time.Time{}, []Running{{Service: hostile, Text: hostile}}, "all", 0, 0)...), List(&out, listed, Style{}),
 		DriftText(&out, drift, Style{}), DriftNagios(&out, drift, Style{}), ListServers(&out, listed, Style{}), ListBranch(&out, listed, all, Style{}),
 		Diagnostics(&out, diags, nil, Style{}), Fallbacks(&out, []plan.Fallback{fallback}), Fallbacks(&out, []plan.Fallback{fallback, fallback}),
-		Doctor(&out, Checkup{Branches{map[string]int{hostile: 1}, []plan.Fallback{fallback}, unreadable}}, Style{})} {
+		Doctor(&out, Checkup{sections, Branches{map[string]int{hostile: 1}, []plan.Fallback{fallback}, unreadable}}, Style{})} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -391,7 +395,7 @@ func TestJSONLists(t *testing.T) {
 	for _, err := range []error{PlanJSON(&out, p, none), PlanJSON(&out, &plan.Plan{}, none), ListJSON(&out, []Listed{{Service: "api"}}, none),
 		ListJSON(&out, nil, none), DriftJSON(&out, Drift{}, none), DriftJSON(&out, Drift{Drifts: []plan.Drift{drifted(plan.DriftMixed)}, Unread: []Unread{{Service: "x"}, {Err: errors.New("no route")}}}, none),
 		DoctorJSON(&out, Checkup{}, none),
-		DoctorJSON(&out, Checkup{Branches{Unreadable: []Unreadable{{Service: "x"}}}}, none), ValidateJSON(&out, 0, nil), stream.Results([]apply.Result{{Service: "api"}}), stream.Plan(p, none)} {
+		DoctorJSON(&out, Checkup{Sections: []Section{{}, {Findings: []resource.Finding{{}}}}, Branches: Branches{Unreadable: []Unreadable{{Service: "x"}}}}, none), ValidateJSON(&out, 0, nil), stream.Results([]apply.Result{{Service: "api"}}), stream.Plan(p, none)} {
 		if err != nil {
 			t.Fatal(err)
 		}
