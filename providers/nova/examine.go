@@ -19,10 +19,12 @@ import (
 	"launchpad.net/cdplan/providers/resource"
 )
 
-// Examine logs in to every cloud in which a service may have servers, lists each region there, and looks for what would keep a stamp from being written.
+// Examine logs in to every cloud in which a service may have servers, lists each region there, asks juju about each model that a service names, and looks
+// for what would keep a stamp from being written.
 func (p *provider) Examine(ctx context.Context, want []resource.Wanted) []resource.Finding {
 	named := map[string][]string{} // by cloud, the services that name it
 	var places []place
+	var sound []wanted
 	for _, w := range want {
 		stamp, err := p.claim(w)
 		if err != nil {
@@ -31,12 +33,12 @@ func (p *provider) Examine(ctx context.Context, want []resource.Wanted) []resour
 		if stamp.Cloud != "" {
 			named[stamp.Cloud] = append(named[stamp.Cloud], stamp.Service)
 		}
-		places = append(places, p.claimOf(stamp.Service).places...)
+		places, sound = append(places, p.claimOf(stamp.Service).places...), append(sound, stamp)
 	}
 	if len(places) == 0 {
 		places = p.places(wanted{})
 	}
-	listings := p.list(ctx, places, "")
+	listings, rosters := p.look(ctx, places, "", sound...)
 	var found []resource.Finding
 	last := ""
 	for i, at := range slices.SortedFunc(maps.Keys(listings), comparePlaces) {
@@ -45,7 +47,22 @@ func (p *provider) Examine(ctx context.Context, want []resource.Wanted) []resour
 		}
 		last = at.cloud
 	}
-	return append(found, p.examinePrefix(listings))
+	return append(append(found, p.examineJuju(rosters)...), p.examinePrefix(listings))
+}
+
+// examineJuju tells what juju has answered about each model.
+func (p *provider) examineJuju(rosters map[string]roster) []resource.Finding {
+	var found []resource.Finding
+	for _, model := range slices.Sorted(maps.Keys(rosters)) {
+		told := resource.Finding{Name: "juju model " + cmp.Or(model, "(its own choice)"), From: "by " + p.program}
+		if answer := rosters[model]; answer.err != nil {
+			told.Err = fmt.Errorf("which servers its applications have is not known: %w", answer.err)
+		} else {
+			told.Value = fmt.Sprintf("%d applications, of %d of them juju cannot tell", len(answer.servers)+len(answer.faults), len(answer.faults))
+		}
+		found = append(found, told)
+	}
+	return found
 }
 
 func (p *provider) examineCloud(ctx context.Context, c *cloud, named []string, listings map[place]listing) []resource.Finding {

@@ -202,3 +202,21 @@ func TestExaminePrefix(t *testing.T) {
 		}
 	}
 }
+
+func TestExamineJuju(t *testing.T) {
+	w, _ := newJujuWorld(t, map[string]roster{
+		"prod": {servers: map[string][]string{"api": nil, "web": nil}, faults: map[string]error{"db": errors.New("lost")}},
+		"":     {err: errors.New("no model is chosen")},
+	})
+	var got []string
+	for _, f := range w.p.Examine(t.Context(), []resource.Wanted{askFor(wanted{Service: "api", Model: "prod", App: "api"}), askFor(wanted{Service: "web", App: "web"})}) {
+		if strings.HasPrefix(f.Name, "juju") {
+			got = append(got, fmt.Sprintf("%s = %s (%s) %v", f.Name, f.Value, f.From, f.Err))
+		}
+	}
+	want := []string{"juju model (its own choice) =  (by juju) which servers its applications have is not known: no model is chosen",
+		"juju model prod = 3 applications, of 1 of them juju cannot tell (by juju) <nil>"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
