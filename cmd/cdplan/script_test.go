@@ -17,6 +17,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"launchpad.net/cdplan/providers/bzr/bzrtest"
 	"launchpad.net/cdplan/providers/nova/novatest"
 )
 
@@ -52,7 +53,7 @@ func verbs() map[string]func(*testscript.TestScript, bool, []string) {
 type (
 	cloudKey  struct{}
 	emptyKey  struct{}
-	breezyKey struct{}
+	brzKey    struct{}
 )
 
 func setup(env *testscript.Env, tools tools) error {
@@ -65,7 +66,7 @@ func setup(env *testscript.Env, tools tools) error {
 			env.T().Log(err)
 		}
 	})
-	env.Values[emptyKey{}], env.Values[cloudKey{}], env.Values[breezyKey{}] = tools.empty, cloud, tools.breezy
+	env.Values[emptyKey{}], env.Values[cloudKey{}], env.Values[brzKey{}] = tools.empty, cloud, tools.brz
 	setupTerminal(env)
 	env.Vars = append(env.Vars, "PATH="+tools.bin+":"+env.Getenv("PATH"))
 	env.Vars = append(env.Vars, variables...)
@@ -82,7 +83,7 @@ func branch(ts *testscript.TestScript, _ bool, args []string) {
 
 // commit DIR MESSAGE adds and commits all that changed in a working tree.
 func commit(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(ts.Value(breezyKey{}).(*breezy).commit(ts.Getenv("BRZ_EMAIL"), ts.MkAbs(args[0]), args[1]))
+	ts.Check(ts.Value(brzKey{}).(*bzrtest.Process).Commit(ts.MkAbs(args[0]), args[1], ts.Getenv("BRZ_EMAIL")))
 }
 
 // service NAME [after=NAMES] [auto=never] [servers=PATTERN] makes a service: LOCAL/NAME, and branches/NAME-spec and branches/NAME-app. Its spec

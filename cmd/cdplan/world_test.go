@@ -12,14 +12,15 @@ import (
 	"syscall"
 	"testing"
 
+	"launchpad.net/cdplan/providers/bzr/bzrtest"
 	"launchpad.net/cdplan/providers/nova/novatest"
 )
 
 // tools are what every fleet here works with.
 type tools struct {
-	bin    string // the directory of the stand-ins for mojo and juju
-	empty  string // a branch without a commit
-	breezy *breezy
+	bin   string // the directory of the stand-ins for mojo and juju
+	empty string // a branch without a commit
+	brz   *bzrtest.Process
 }
 
 func newTools(t testing.TB) tools {
@@ -36,7 +37,16 @@ func newTools(t testing.TB) tools {
 	if out, err := exec.Command("brz", "init", "-q", made.empty).CombinedOutput(); err != nil {
 		t.Fatalf("cannot make a branch: %v\n%s", err, out)
 	}
-	made.breezy = startBreezy(t)
+	brz, err := bzrtest.Start("BRZ_HOME="+t.TempDir(), "BRZ_LOG=/dev/null", "TZ=UTC")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := brz.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	made.brz = brz
 	return made
 }
 
@@ -138,7 +148,7 @@ func (w *world) commit(dirs ...string) {
 		if _, err := os.Stat(w.path(dir, ".bzr")); err != nil {
 			w.must(os.CopyFS(w.path(dir), os.DirFS(w.empty)))
 		}
-		w.must(w.breezy.commit("Ann Example <ann@example.com>", w.path(dir), "Change"))
+		w.must(w.brz.Commit(w.path(dir), "Change", "Ann Example <ann@example.com>"))
 	}
 }
 

@@ -7,11 +7,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/zclconf/go-cty/cty"
 
 	"launchpad.net/cdplan/providers"
+	"launchpad.net/cdplan/providers/bzr/bzrtest"
 	"launchpad.net/cdplan/providers/resource"
 )
 
@@ -37,10 +39,21 @@ func isolated(m *testing.M) int {
 	return m.Run()
 }
 
+// breezy runs the tests' own commands of brz. It is started when it is first needed.
+var breezy = sync.OnceValues(func() (*bzrtest.Process, error) { return bzrtest.Start() })
+
 // brz runs brz in the directory and returns what it prints.
 func brz(t testing.TB, dir string, args ...string) string {
 	t.Helper()
-	return brzEnv(t, dir, nil, args...)
+	process, err := breezy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := process.Run(dir, nil, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func brzEnv(t testing.TB, dir string, env []string, args ...string) string {

@@ -25,6 +25,7 @@ var may = map[string][]string{
 	"providers":               {"providers/resource"},
 	"providers/bzr":           {"providers", "providers/resource"},
 	"providers/juju":          {},
+	"providers/bzr/bzrtest":   {},
 	"providers/mojo":          {"providers", "providers/resource"},
 	"providers/nova":          {"providers", "providers/resource"},
 	"providers/nova/novatest": {},
