@@ -25,7 +25,7 @@ test:
 	$(GO) test -timeout 30m ./...
 
 # These hold on a real OpenStack too (test/openstack/up says what it is, and where it is kept).
-openstack = ./providers/nova/novatest
+openstack = ./providers/nova/novatest ./providers/nova
 
 test-openstack:
 	@test/needs.sh

@@ -113,6 +113,21 @@ func (c *Cloud) Boot(name string, metadata map[string]string) string {
 	return id
 }
 
+// BootAll returns the ids of new servers, in the order of their names, once all are ACTIVE.
+func (c *Cloud) BootAll(names ...string) []string {
+	c.t.Helper()
+	ids := make([]string, len(names))
+	for i, name := range names {
+		id := c.order(c.member, name, nil)
+		c.t.Cleanup(func() { c.remove(id) })
+		ids[i] = id
+	}
+	for _, id := range ids {
+		c.await(id, "ACTIVE")
+	}
+	return ids
+}
+
 // BootElsewhere is Boot in another project.
 func (c *Cloud) BootElsewhere(name string) string {
 	c.t.Helper()
@@ -275,6 +290,13 @@ func (c *Cloud) SetMetadata(id string, metadata map[string]string) {
 		metadata = map[string]string{}
 	}
 	_, err := servers.ResetMetadata(c.t.Context(), c.admin, id, servers.MetadataOpts(metadata)).Extract()
+	c.must(err)
+}
+
+// Post adds to the metadata of a server, in one request, as "openstack server set --property" does.
+func (c *Cloud) Post(id string, metadata map[string]string) {
+	c.t.Helper()
+	_, err := servers.UpdateMetadata(c.t.Context(), c.member, id, servers.MetadataOpts(metadata)).Extract()
 	c.must(err)
 }
 
