@@ -217,6 +217,8 @@ var otherCases = []contractCase{
 		{"DELETE /servers/{ACTIVE}/metadata", "", 404, `{"code": "404 Not Found", "title": "Not Found"}`},
 		{"POST /servers/{ACTIVE}", "", 404, `{"code": "404 Not Found", "title": "Not Found"}`},
 		{"DELETE /flavors", "", 404, `{"code": "404 Not Found", "title": "Not Found"}`},
+		{"GET /images @2.35", "", 200, `{"images": [{"name": "tiny"}]}`},
+		{"GET /images @2.36", "", 404, "The resource could not be found."},
 		{"GET /flavors/9", "", 404, "Flavor 9 could not be found."},
 		{"PUT /servers/{ACTIVE}", `{"server": {"metadata": {}}}`, 400, "'metadata' was unexpected"},
 	}},

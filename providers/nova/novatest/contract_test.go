@@ -221,6 +221,16 @@ func told(err error) string {
 
 // lacks says where the answer does not contain what is wanted.
 func lacks(path string, want, got any) string {
+	if list, ok := want.([]any); ok {
+		if have, ok := got.([]any); ok && len(have) == len(list) {
+			for i := range list {
+				if fault := lacks(fmt.Sprintf("%s[%d]", path, i), list[i], have[i]); fault != "" {
+					return fault
+				}
+			}
+			return ""
+		}
+	}
 	object, isObject := want.(map[string]any)
 	have, both := got.(map[string]any)
 	switch {

@@ -39,7 +39,7 @@ func (c *Cloud) AddServer(region string, spec ServerSpec) string {
 	}
 	first := c.options.Users[0]
 	s := &server{
-		Region: region, Project: spec.Project, User: first.Name, Name: spec.Name, Flavor: "1", Image: "tiny",
+		Region: region, Project: spec.Project, User: first.Name, Name: spec.Name, Flavor: "1", Image: image,
 		Status: spec.Status, Locked: spec.Locked, Metadata: copied(spec.Metadata),
 	}
 	if s.Project == "" {

@@ -47,6 +47,13 @@ func (k *call) route(path []string) (answer, error) {
 		return k.routeServers(path[1:])
 	case "flavors":
 		return k.flavors(path[1:])
+	case "images":
+		if k.minor >= 36 {
+			return answer{}, fail(http.StatusNotFound, "The resource could not be found.")
+		}
+		if len(path) == 1 && k.r.Method == http.MethodGet {
+			return ok(map[string]any{"images": []brief{{image, image, k.links("images", image)}}}), nil
+		}
 	case "limits":
 		if len(path) == 1 && k.r.Method == http.MethodGet {
 			return k.limits(), nil
@@ -132,6 +139,9 @@ func (k *call) limits() answer {
 		},
 	}})
 }
+
+// image is the id and the name of the one image. Nova lists images up to 2.35; it does not mind here if a server is booted from another.
+const image = "tiny"
 
 // flavor is a size of server.
 type flavor struct {
