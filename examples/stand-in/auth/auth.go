@@ -22,6 +22,7 @@ func Compute(ctx context.Context) (*gophercloud.ServiceClient, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot find a cloud: %w", err)
 	}
+	auth.AllowReauth = true // a deploy may outlive its token
 	provider, err := config.NewProviderClient(ctx, auth)
 	if err != nil {
 		return nil, fmt.Errorf("cannot log in: %w", err)

@@ -15,7 +15,7 @@ import (
 )
 
 // poll is how often deploy looks whether its servers are ACTIVE.
-const poll = 100 * time.Millisecond
+const poll = 200 * time.Millisecond
 
 // deploy boots the servers that its config asks for and that are not there yet, and waits for them unless wait=False. A line of the
 // config is a pattern of names and a count, such as "juju-api-machine-%d 2". Machines count from 1, as juju's machine 0 is its own.
@@ -36,48 +36,78 @@ func (r *run) deploy(ctx context.Context, p phase) error {
 	if err != nil {
 		return err
 	}
-	var names []string
+	var ids []string
 	for _, line := range lines {
 		more, err := r.bootMissing(ctx, compute, line)
 		if err != nil {
 			return err
 		}
-		names = append(names, more...)
+		ids = append(ids, more...)
 	}
 	if strings.EqualFold(p.args["wait"], "false") {
 		return nil
 	}
-	return r.await(ctx, compute, names)
+	return r.await(ctx, compute, ids)
 }
 
-// bootMissing returns the names of the servers that the line asks for. All of them exist, but they may not be ACTIVE yet.
+// bootMissing returns the ids of the servers that the line asks for. All of them exist, but they may not be ACTIVE yet.
 func (r *run) bootMissing(ctx context.Context, compute *gophercloud.ServiceClient, line string) ([]string, error) {
 	pattern, number, _ := strings.Cut(line, " ")
 	count, err := strconv.Atoi(strings.TrimSpace(number))
 	if err != nil || strings.Count(pattern, "%") != 1 || !strings.Contains(pattern, "%d") {
 		return nil, fmt.Errorf("cannot deploy %q: not a name with %%d and a count", line)
 	}
-	found, err := byName(ctx, compute)
+	found, err := byName(ctx, compute, pattern)
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, count)
-	for i := range names {
-		names[i] = fmt.Sprintf(pattern, i+1)
-		if _, exists := found[names[i]]; exists {
-			r.infof("%s is there", names[i])
+	ids := make([]string, count)
+	for i := range ids {
+		name := fmt.Sprintf(pattern, i+1)
+		if ids[i] = found[name]; ids[i] != "" {
+			r.infof("%s is there", name)
 			continue
 		}
-		options := servers.CreateOpts{
-			Name: names[i], FlavorRef: "1", ImageRef: "tiny",
-			Metadata: map[string]string{"juju-units-deployed": fmt.Sprintf("%s/%d", application(pattern), i)},
+		if ids[i], err = boot(ctx, compute, name, fmt.Sprintf("%s/%d", application(pattern), i)); err != nil {
+			return nil, fmt.Errorf("cannot boot %s: %w", name, err)
 		}
-		if _, err := servers.Create(ctx, compute, options, nil).Extract(); err != nil {
-			return nil, fmt.Errorf("cannot boot %s: %w", names[i], err)
-		}
-		r.infof("booting %s", names[i])
+		r.infof("booting %s", name)
 	}
-	return names, nil
+	return ids, nil
+}
+
+// boot orders a server without a network, of any flavor and image.
+func boot(ctx context.Context, compute *gophercloud.ServiceClient, name, unit string) (string, error) {
+	flavor, err := last(ctx, compute, "flavors")
+	if err != nil {
+		return "", err
+	}
+	image, err := last(ctx, compute, "images")
+	if err != nil {
+		return "", err
+	}
+	options := servers.CreateOpts{
+		Name: name, FlavorRef: flavor, ImageRef: image, Networks: "none", Metadata: map[string]string{"juju-units-deployed": unit},
+	}
+	recent := *compute
+	recent.Microversion = "2.37" // the first that knows of servers without a network
+	s, err := servers.Create(ctx, &recent, options, nil).Extract()
+	if err != nil {
+		return "", err
+	}
+	return s.ID, nil
+}
+
+// last returns the id of the last of nova's flavors or images. That is the oldest image; younger ones may be copies of servers.
+func last(ctx context.Context, compute *gophercloud.ServiceClient, kind string) (string, error) {
+	var all map[string][]struct{ ID string }
+	if _, err := compute.Get(ctx, compute.ServiceURL(kind), &all, nil); err != nil {
+		return "", err
+	}
+	if len(all[kind]) == 0 {
+		return "", fmt.Errorf("the cloud has no %s", kind)
+	}
+	return all[kind][len(all[kind])-1].ID, nil
 }
 
 // application returns what stands between juju- and -machine-%d.
@@ -85,34 +115,30 @@ func application(pattern string) string {
 	return regexp.MustCompile(`^juju-|(-machine)?-?%d.*$`).ReplaceAllString(pattern, "")
 }
 
-func (r *run) await(ctx context.Context, compute *gophercloud.ServiceClient, names []string) error {
-	for {
-		found, err := byName(ctx, compute)
-		if err != nil {
-			return err
-		}
-		active := 0
-		for _, name := range names {
-			switch found[name] {
-			case "ACTIVE":
-				active++
-			case "ERROR":
-				return fmt.Errorf("cannot start %s: it is in ERROR", name)
-			}
-		}
-		if active == len(names) {
-			r.infof("all %d servers are ACTIVE", active)
-			return nil
+func (r *run) await(ctx context.Context, compute *gophercloud.ServiceClient, ids []string) error {
+	for active := 0; active < len(ids); {
+		s, err := servers.Get(ctx, compute, ids[active]).Extract()
+		switch {
+		case err != nil:
+			return fmt.Errorf("cannot wait for servers, %d of %d are ACTIVE: %w", active, len(ids), err)
+		case s.Status == "ERROR":
+			return fmt.Errorf("cannot start %s: it is in ERROR", s.Name)
+		case s.Status == "ACTIVE":
+			active++
+			continue
 		}
 		if err := wait(ctx, poll); err != nil {
-			return fmt.Errorf("cannot wait for servers, %d of %d are ACTIVE: %w", active, len(names), err)
+			return fmt.Errorf("cannot wait for servers, %d of %d are ACTIVE: %w", active, len(ids), err)
 		}
 	}
+	r.infof("all %d servers are ACTIVE", len(ids))
+	return nil
 }
 
-// byName returns the status of every server.
-func byName(ctx context.Context, compute *gophercloud.ServiceClient) (map[string]string, error) {
-	pages, err := servers.List(compute, servers.ListOpts{}).AllPages(ctx)
+// byName returns the ids of the servers whose names begin as the pattern does.
+func byName(ctx context.Context, compute *gophercloud.ServiceClient, pattern string) (map[string]string, error) {
+	prefix, _, _ := strings.Cut(pattern, "%")
+	pages, err := servers.List(compute, servers.ListOpts{Name: "^" + regexp.QuoteMeta(prefix)}).AllPages(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list servers: %w", err)
 	}
@@ -120,9 +146,9 @@ func byName(ctx context.Context, compute *gophercloud.ServiceClient) (map[string
 	if err != nil {
 		return nil, fmt.Errorf("cannot list servers: %w", err)
 	}
-	statuses := make(map[string]string, len(all))
+	ids := make(map[string]string, len(all))
 	for _, s := range all {
-		statuses[s.Name] = s.Status
+		ids[s.Name] = s.ID
 	}
-	return statuses, nil
+	return ids, nil
 }
