@@ -25,7 +25,7 @@ test:
 	$(GO) test -timeout 30m ./...
 
 # These hold on a real OpenStack too (test/openstack/up says what it is, and where it is kept).
-openstack = ./providers/nova/novatest ./providers/nova
+openstack = ./providers/nova/novatest ./providers/nova ./cmd/cdplan
 
 test-openstack:
 	@test/needs.sh
