@@ -13,8 +13,8 @@ import (
 
 var withReal = flag.Bool("openstack", false, "deploy a fleet to a real OpenStack as well; it must be up (test/openstack/up)")
 
-// TestOpenStackFleet tells how five services of four servers each live on a cloud: they are deployed, nothing is to do, and a commit deploys one of them
-// again. The cloud lists its servers on pages of 50, of which there are more than one, and its tokens live for 20 seconds, which is less than an
+// TestOpenStackFleet tells how five services of four servers each live on a cloud: they are deployed, nothing is to do, a commit deploys one of them
+// again, and a server that loses its stamp is found and stamped. The cloud lists its servers on pages of 50, of which there are more than one, and its tokens live for 20 seconds, which is less than an
 // apply takes.
 func TestOpenStackFleet(t *testing.T) {
 	tools := newTools(t)
@@ -23,7 +23,14 @@ func TestOpenStackFleet(t *testing.T) {
 		for i := range 60 {
 			w.cloud.AddServer("RegionOne", novatest.ServerSpec{Name: fmt.Sprintf("kept-%02d", i)})
 		}
-		fleet(w, "", 0)
+		fleet(w, "", 0, func(name string) {
+			for _, s := range w.cloud.Servers() {
+				if s.Name == name {
+					delete(s.Metadata, "cd.hash")
+					w.cloud.SetMetadata(s.ID, s.Metadata)
+				}
+			}
+		})
 	})
 	if *withReal {
 		t.Run("real", func(t *testing.T) {
@@ -33,13 +40,19 @@ func TestOpenStackFleet(t *testing.T) {
 			t.Cleanup(func() { cloud.RemoveAll("^juju-" + run) })
 			w := newWorld(t, tools)
 			w.env = append(w.env, "OS_CLIENT_CONFIG_FILE="+openstack.CloudsYAML(), "OS_CLOUD=brief-pages")
-			fleet(w, run, 22)
+			fleet(w, run, 22, func(name string) {
+				id := cloud.Named("^" + name + "$")[name]
+				metadata := cloud.Metadata(id)
+				delete(metadata, "cd.hash")
+				cloud.SetMetadata(id, metadata)
+			})
 		})
 	}
 }
 
-// fleet tells the story. The names of the services begin with run, and the deploy of one of them takes so many seconds.
-func fleet(w *world, run string, seconds int) {
+// fleet tells the story. The names of the services begin with run, and the deploy of one of them takes so many seconds; unstamp takes the stamp off
+// the server of a name.
+func fleet(w *world, run string, seconds int, unstamp func(name string)) {
 	after := map[string]string{"db": "", "queue": run + "db", "api": run + "db, " + run + "queue", "web": run + "api", "cron": ""}
 	var dirs []string
 	for name, others := range after {
@@ -62,7 +75,11 @@ func fleet(w *world, run string, seconds int) {
 	w.says(0, "", "cdplan", "apply", "-auto")
 	w.settled(run, 6)
 
-	// The place for: somebody changes a stamp by hand, and "cdplan drift" tells it.
+	w.says(0, "No drift: 20 servers of 5 services.", "cdplan", "drift", "-detailed-exitcode", "-target", run+"*")
+	unstamp("juju-" + run + "web-machine-3")
+	w.says(2, "1 of 20 servers of 5 services drifted: 1 unstamped.", "cdplan", "drift", "-detailed-exitcode", "-target", run+"*")
+	w.says(0, "recorded", "cdplan", "apply", "-auto")
+	w.says(0, "No drift: 20 servers", "cdplan", "drift", "-detailed-exitcode", "-target", run+"*")
 }
 
 // settled fails unless there were so many deploys in all, and there is nothing to do.

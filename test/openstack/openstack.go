@@ -137,13 +137,21 @@ func (c *Cloud) BootElsewhere(name string) string {
 	return id
 }
 
-// Keep boots servers until there are so many that are kept from one run of the tests to the next.
+// Keep boots servers until there are so many that are kept from one run of the tests to the next. It removes those that a run has left behind
+// which was interrupted more than an hour ago.
 func (c *Cloud) Keep(n int) {
 	c.t.Helper()
-	there := c.named("^kept-")
+	there := map[string]bool{}
+	for _, s := range c.list("") {
+		kept := strings.HasPrefix(s.Name, "kept-")
+		there[s.Name] = kept
+		if !kept && time.Since(s.Created) > time.Hour {
+			c.remove(s.ID)
+		}
+	}
 	var made []string
 	for i := range n {
-		if name := fmt.Sprintf("kept-%02d", i); there[name] == "" {
+		if name := fmt.Sprintf("kept-%02d", i); !there[name] {
 			made = append(made, c.order(c.member, name, nil))
 		}
 	}
@@ -154,23 +162,28 @@ func (c *Cloud) Keep(n int) {
 
 // RemoveAll removes the servers whose names match a regular expression, as nova understands it.
 func (c *Cloud) RemoveAll(names string) {
-	for _, id := range c.named(names) {
+	for _, id := range c.Named(names) {
 		c.remove(id)
 	}
 }
 
-// named returns the ids of servers by their names.
-func (c *Cloud) named(expression string) map[string]string {
+// Named returns the ids, by their names, of the servers whose names match a regular expression, as nova understands it.
+func (c *Cloud) Named(expression string) map[string]string {
+	c.t.Helper()
+	ids := map[string]string{}
+	for _, s := range c.list(expression) {
+		ids[s.Name] = s.ID
+	}
+	return ids
+}
+
+func (c *Cloud) list(expression string) []servers.Server {
 	c.t.Helper()
 	pages, err := servers.List(c.member, servers.ListOpts{Name: expression}).AllPages(context.Background())
 	c.must(err)
 	all, err := servers.ExtractServers(pages)
 	c.must(err)
-	ids := map[string]string{}
-	for _, s := range all {
-		ids[s.Name] = s.ID
-	}
-	return ids
+	return all
 }
 
 func (c *Cloud) order(client *gophercloud.ServiceClient, name string, metadata map[string]string) string {
