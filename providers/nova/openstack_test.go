@@ -469,8 +469,8 @@ func TestOpenStackTwoWriters(t *testing.T) {
 		id := b.boot("api-0")[0]
 		b.login("brief")
 		var rounds, written, lost, late, gaveUp int
-		for token := b.token(); rounds < 20 || b.token() == token; rounds++ {
-			if cloud, ok := b.owner.(simulated); ok && rounds == 10 {
+		for token := b.token(); rounds < 12 || b.token() == token; rounds++ {
+			if cloud, ok := b.owner.(simulated); ok && rounds == 6 {
 				cloud.ExpireTokens()
 			}
 			stamp := map[string]resource.Revision{"app": {Revno: fmt.Sprint(rounds), ID: "x"}, fmt.Sprintf("l%d", rounds%2): {Revno: "1", ID: "y"}}
@@ -498,6 +498,9 @@ func TestOpenStackTwoWriters(t *testing.T) {
 			b.SetMetadata(id, now) // there is room for 128 items
 		}
 		b.meek()
+		if late > rounds/5 {
+			b.t.Errorf("%d stamps of %d were lost after they had been read back", late, rounds)
+		}
 		b.t.Logf("%d rounds: of %d items of the other %d were lost; %d stamps were lost after they had been read back; cdplan gave up %d times",
 			rounds, written, lost, late, gaveUp)
 	})

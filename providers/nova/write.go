@@ -19,6 +19,10 @@ import (
 const (
 	writers  = 8 // servers stamped at a time
 	rewrites = 3 // times that a stamp is written before its loss is an error
+
+	// A write of somebody else that nova began before ours and ends after it takes ours back. It has ended after some times as long as ours took.
+	readBack    = 4
+	maxReadBack = 5 * time.Second
 )
 
 // Apply writes the stamp on all servers that the service has by now, or sees to it that they carry it. A server that nova does not let be written
@@ -150,8 +154,9 @@ func noServer(stamp wanted, doubt, prefix string) error {
 func (p *provider) stamp(ctx context.Context, s *server, items map[string]string) (bool, error) {
 	metadata := s.Metadata
 	for range rewrites {
-		err := p.write(ctx, s, metadata, items)
+		took, err := p.write(ctx, s, metadata, items)
 		if err == nil {
+			sleep(ctx, min(readBack*took, maxReadBack))
 			metadata, err = servers.Metadata(ctx, s.region.client, s.ID).Extract()
 		}
 		if hasCode(err, http.StatusNotFound) {
@@ -169,21 +174,24 @@ func (p *provider) stamp(ctx context.Context, s *server, items map[string]string
 }
 
 // write removes the ghosts, then posts all items in one request: nova writes the whole set anew each time, and one request loses less to
-// others than many.
-func (p *provider) write(ctx context.Context, s *server, metadata, items map[string]string) error {
+// others than many. It says how long nova took for that.
+func (p *provider) write(ctx context.Context, s *server, metadata, items map[string]string) (took time.Duration, err error) {
 	for _, key := range ghosts(p.prefix, metadata, items) {
 		if other := twin(p.prefix, metadata, key); other != "" {
-			return fmt.Errorf("nova would remove %q along with %q, which is to go; remove one of them by hand", other, key)
+			return 0, fmt.Errorf("nova would remove %q along with %q, which is to go; remove one of them by hand", other, key)
 		}
 		err := p.whenBuilt(ctx, s, func() error { return servers.DeleteMetadatum(ctx, s.region.client, s.ID, key).ExtractErr() })
 		if err != nil && !hasCode(err, http.StatusNotFound) {
-			return err
+			return 0, err
 		}
 	}
-	return p.whenBuilt(ctx, s, func() error {
+	err = p.whenBuilt(ctx, s, func() error {
+		begun := time.Now()
 		_, err := servers.UpdateMetadata(ctx, s.region.client, s.ID, servers.MetadataOpts(items)).Extract()
+		took = time.Since(begun)
 		return err
 	})
+	return took, err
 }
 
 // whenBuilt repeats the request for as long as nova refuses it because the server is still being built. In any other state in which nova
