@@ -29,7 +29,7 @@ openstack = ./providers/nova/novatest ./providers/nova ./cmd/cdplan
 
 test-openstack:
 	@test/needs.sh
-	@test/openstack/with $(GO) test -count 1 -timeout 30m -p 1 -run OpenStack $(openstack) -openstack
+	@test/openstack/with $(GO) test -count 1 -timeout 30m -run OpenStack $(openstack) -openstack
 
 check:
 	@test/needs.sh

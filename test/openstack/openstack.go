@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -138,9 +139,13 @@ func (c *Cloud) BootElsewhere(name string) string {
 }
 
 // Keep boots servers until there are so many that are kept from one run of the tests to the next. It removes those that a run has left behind
-// which was interrupted more than an hour ago.
+// which was interrupted more than an hour ago. Tests of other packages that want the same wait meanwhile.
 func (c *Cloud) Keep(n int) {
 	c.t.Helper()
+	lock, err := os.OpenFile(filepath.Join(Home(), "kept"), os.O_CREATE|os.O_RDWR, 0o600)
+	c.must(err)
+	defer func() { _ = lock.Close() }() // which ends the lock
+	c.must(syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
 	there := map[string]bool{}
 	for _, s := range c.list("") {
 		kept := strings.HasPrefix(s.Name, "kept-")
