@@ -129,6 +129,11 @@ prefix = cd. (default)`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
+	t.Setenv("OS_AUTH_URL", strings.Replace(w.URL, "http://", "http://ann:hush-password@", 1)+"/v3")
+	if got := w.told(w.open(settings{})); !strings.Contains(got, "login = by password, at ADDRESS") {
+		t.Errorf("got\n%s", got)
+	}
+	t.Setenv("OS_AUTH_URL", w.URL+"/v3")
 	t.Setenv("OS_PROJECT_NAME", "")
 	if got := w.told(w.open(settings{})); !strings.Contains(got, "project =  error the login names no project") {
 		t.Errorf("got\n%s", got)
@@ -172,7 +177,7 @@ func TestExamineFaults(t *testing.T) {
 }
 
 func TestExamineRoles(t *testing.T) {
-	for text, writes := range map[string]bool{"": false, "reader": false, "Reader auditor": false, "reader member": true, "member": true, "our-own": true} {
+	for text, writes := range map[string]bool{"": false, "reader": false, "Reader auditor": false, "reader member": true, "member reader": true, "member": true, "our-own": true} {
 		var roles []tokens.Role
 		for _, name := range strings.Fields(text) {
 			roles = append(roles, tokens.Role{Name: name})
