@@ -51,9 +51,9 @@ func verbs() map[string]func(*testscript.TestScript, bool, []string) {
 
 // Where a story finds its nova, an empty branch, and brz.
 type (
-	cloudKey  struct{}
-	emptyKey  struct{}
-	brzKey    struct{}
+	cloudKey struct{}
+	emptyKey struct{}
+	brzKey   struct{}
 )
 
 func setup(env *testscript.Env, tools tools) error {
