@@ -1,25 +1,25 @@
 """Makes what is asked for in the cloud, unless it is there already. The first argument says what:
 
-  identity PASSWORD KEYSTONE FIRST-PORT   projects, users and the catalogue
-  compute PASSWORD KEYSTONE               flavors and an image
-  ready PASSWORD KEYSTONE SINCE           nothing: fails unless nova-compute has shown a sign of life since that moment, in seconds
+  identity KEYSTONE FIRST-PORT   projects, users and the catalogue
+  compute KEYSTONE               flavors and an image
+  ready KEYSTONE SINCE           nothing: fails unless nova-compute has shown a sign of life since that moment, in seconds
 
-All of it is done as the administrator, whom keystone's own bootstrap has made.
+All of it is done as the administrator, whom keystone's own bootstrap has made. All users have the one password $PASSWORD.
 """
 
 import datetime
 import json
+import os
 import sys
-import urllib.error
 import urllib.parse
 import urllib.request
 
 
 class Cloud:
-    def __init__(self, password, keystone):
-        self.password, self.keystone, self.token = password, keystone, None
+    def __init__(self, keystone):
+        self.password, self.keystone, self.token = os.environ["PASSWORD"], keystone, None
         domain = {"id": "default"}
-        user = {"name": "admin", "domain": domain, "password": password}
+        user = {"name": "admin", "domain": domain, "password": self.password}
         answer, headers = self.send(
             "POST",
             keystone + "/auth/tokens",
@@ -119,4 +119,4 @@ def ready(cloud, since):
 
 
 if __name__ == "__main__":
-    {"identity": identity, "compute": compute, "ready": ready}[sys.argv[1]](Cloud(*sys.argv[2:4]), *sys.argv[4:])
+    {"identity": identity, "compute": compute, "ready": ready}[sys.argv[1]](Cloud(sys.argv[2]), *sys.argv[3:])
