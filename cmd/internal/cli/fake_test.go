@@ -48,9 +48,15 @@ func branches(fallbacks map[string]string, errs map[string]error) fake {
 	}
 }
 
-// run runs a command on services, by name with the text of their config.ini, whose branches are read by the fake and which have no servers.
+// cdplan runs a command on services, by name with the text of their config.ini, whose branches are read by the fake and which have no servers.
 // Names below the root are written ROOT.
 func cdplan(t *testing.T, services map[string]string, read fake, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	return cdplanWith(t.Context(), t, services, []providers.Provider{read, nothing, nothing}, args...)
+}
+
+// cdplanWith is cdplan with providers for branches, deploys and stamps. The command is interrupted when the context ends.
+func cdplanWith(ctx context.Context, t *testing.T, services map[string]string, answers []providers.Provider, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range services {
@@ -62,14 +68,14 @@ func cdplan(t *testing.T, services map[string]string, read fake, args ...string)
 		}
 	}
 	drivers := []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver(nil)}
-	for i, answer := range []fake{read, nothing, nothing} {
+	for i, answer := range answers {
 		drivers[i].Open = func(context.Context, cty.Value) (providers.Provider, error) { return answer, nil }
 	}
 	var out, errs bytes.Buffer
 	variables := map[string]string{"CDPLAN_ROOT": root, "CDPLAN_STATE": t.TempDir()}
-	code = Run(t.Context(), t.Context(), args, &Env{Stdout: &out, Stderr: &errs, Now: time.Now, Drivers: drivers,
+	code = Run(ctx, t.Context(), args, &Env{Stdout: &out, Stderr: &errs, Now: time.Now, Drivers: drivers,
 		Getenv: func(name string) string { return variables[name] }, Setenv: func(string, string) error { return nil }})
 	return code, strings.ReplaceAll(out.String(), root, "ROOT"), strings.ReplaceAll(errs.String(), root, "ROOT")
 }
 
-func nothing(resource.Wanted) resource.Reading { return resource.Reading{} }
+var nothing fake = func(resource.Wanted) resource.Reading { return resource.Reading{} }

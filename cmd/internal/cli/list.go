@@ -55,6 +55,9 @@ func runList(ctx context.Context, o listOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, fleet.close()) }()
 	services := fleet.listed(ctx)
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
 	means := func(string, string) bool { return true }
 	if o.branch != "" {
 		if means, err = meant(o.branch, services); err != nil {
