@@ -75,7 +75,7 @@ func (p *provider) At(config resource.Object, revision string) (resource.Object,
 	if revnoForm.MatchString(revision) {
 		revision = byRevno + "=" + revision
 	}
-	if mark := pinForm.FindStringIndex(";" + revision); mark == nil || mark[0] != 0 {
+	if before, p, _ := cutPin(";" + revision); before != "" || !p.valid() {
 		return config, fmt.Errorf("%q names no revision: write a number, revid=ID or tag=NAME", revision)
 	}
 	attrs["location"] = cty.StringVal(place + ";" + revision)

@@ -379,6 +379,7 @@ func TestAt(t *testing.T) {
 		{"/srv/x", "v2", ""},
 		{"/srv/x", "-1", ""},
 		{"/srv/x", "41;revno=2", ""},
+		{"/srv/x", "tag=", ""},
 		{"/srv/x", "", ""},
 	} {
 		asked := wanted("app", test.location)

@@ -62,28 +62,47 @@ func runAdopt(ctx context.Context, o adoptOptions, names []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, journal.Close()) }()
 	options := apply.Options{Types: fleet.types, Schemas: fleet.Schemas, Dir: dir, Journal: journal, Owner: o.env.Owner, Now: o.env.Now}
-	for _, service := range services {
+	var said error // a reader of stdout that goes away ends nothing
+	for i, service := range services {
 		if ctx.Err() != nil {
-			return errors.Join(fleet.tellAll(found), errInterrupted)
+			fleet.tell(found)
+			return errors.Join(said, interrupted(services[i:]))
 		}
 		decision, result := apply.Adopt(ctx, service, options)
 		if result.Err != nil && !errors.Is(result.Err, apply.ErrDone) {
-			found = append(found, trouble{service.Name, notAdopted(result.Err)})
+			found = append(found, trouble{service.Name, o.notAdopted(result.Err)})
 			continue
 		}
-		if err := view.Adopted(o.env.Stdout, decision, result); err != nil {
-			return err
-		}
+		said = errors.Join(said, view.Adopted(o.env.Stdout, decision, result))
 	}
-	return fleet.tellAll(found)
+	return errors.Join(said, fleet.tellAll(found))
 }
 
-// notAdopted says of an error that no file is to blame for what it has prevented.
-func notAdopted(err error) error {
-	if errors.As(err, new(*resource.AttrError)) {
+// interrupted names the services that were not come to.
+func interrupted(rest []plan.Service) error {
+	var left []string
+	for _, service := range rest {
+		left = append(left, service.Name)
+	}
+	return fmt.Errorf("interrupted; not adopted: %s", names(left))
+}
+
+// notAdopted says of an error that no file is to blame for what it has prevented. The revision that -at names is in no file either.
+func (o adoptOptions) notAdopted(err error) error {
+	summary, detail := "Not adopted", err.Error()
+	attr := (*resource.AttrError)(nil)
+	switch {
+	case errors.As(err, &attr) && o.moves(attr.Addr.Label):
+		summary, detail = attr.Summary, attr.Detail
+	case attr != nil, errors.As(err, new(hcl.Diagnostics)):
 		return err
 	}
-	return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Not adopted", Detail: err.Error()}}
+	return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: summary, Detail: detail}}
+}
+
+// moves says whether -at names a revision of the branch with that label.
+func (o adoptOptions) moves(label string) bool {
+	return slices.ContainsFunc(o.at, func(text string) bool { return strings.HasPrefix(text, label+"=") })
 }
 
 // tellAll writes the errors to stderr and returns the exit code that they make.
@@ -138,7 +157,7 @@ func (o *opened) bare(listed []view.Listed) (services []plan.Service, found []tr
 // pinned returns the service with its branches at the revisions that -at names.
 func (o adoptOptions) pinned(fleet *opened, service plan.Service) (plan.Service, error) {
 	service.Resources = slices.Clone(service.Resources)
-	for _, text := range o.at {
+	for k, text := range o.at {
 		label, version, ok := strings.Cut(text, "=")
 		i := slices.IndexFunc(service.Resources, func(d plan.Declared) bool {
 			return d.Addr.Label == label && fleet.Schemas[d.Addr.Type].Role == resource.Source
@@ -148,6 +167,8 @@ func (o adoptOptions) pinned(fleet *opened, service plan.Service) (plan.Service,
 			return service, fmt.Errorf("-at %s is not of the form LABEL=REVISION", text)
 		case i < 0:
 			return service, fmt.Errorf("-at %s: %s has no branch %q; it has %s", text, service.Name, label, strings.Join(service.Labels(fleet.Schemas), ", "))
+		case adoptOptions{at: o.at[:k]}.moves(label):
+			return service, fmt.Errorf("-at %s: another -at is about %s, too", text, label)
 		}
 		pinner, ok := fleet.types[service.Resources[i].Addr.Type].(providers.Pinner)
 		if !ok {
