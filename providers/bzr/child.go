@@ -11,13 +11,18 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"launchpad.net/cdplan/providers/child"
 )
+
+// drain is how long a program has to end, and its output to come, once it is not wanted any more.
+const drain = 2 * time.Second
 
 // childLink leads to a smart server through a child process, to whose stdin and stdout it is connected.
 type childLink struct {
 	in, out *os.File
 	cmd     *exec.Cmd
-	stderr  *tail
+	stderr  *child.Tail
 	kill    context.CancelFunc
 	wait    func() error // of the process; may be called again
 }
@@ -26,7 +31,7 @@ type childLink struct {
 // that it started when the link is closed; the end of ctx does nothing to it.
 func startChild(ctx context.Context, env []string, path string, args []string) (link, error) {
 	life, kill := context.WithCancel(context.WithoutCancel(ctx))
-	l := &childLink{cmd: exec.CommandContext(life, path, args...), stderr: &tail{limit: maxErrors}, kill: kill}
+	l := &childLink{cmd: exec.CommandContext(life, path, args...), stderr: &child.Tail{}, kill: kill}
 	l.cmd.Env = env
 	l.wait = sync.OnceValue(l.cmd.Wait)
 	if err := l.start(); err != nil {
@@ -80,7 +85,7 @@ func (l *childLink) parting() error {
 	timer := time.AfterFunc(drain, l.kill)
 	defer timer.Stop()
 	_ = l.wait() // the status tells less than what was said
-	if line := lastLine(l.stderr.data); line != "" {
+	if line := lastLine(l.stderr.Bytes()); line != "" {
 		return fmt.Errorf("%s ended: %s", filepath.Base(l.cmd.Path), line)
 	}
 	return io.ErrUnexpectedEOF

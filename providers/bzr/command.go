@@ -1,29 +1,24 @@
 package bzr
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 	"unicode"
+
+	"launchpad.net/cdplan/providers/child"
 )
 
 const (
-	maxOutput = 16 << 20
-	maxErrors = 64 << 10
-	maxLine   = 300
-
-	// drain is how long output is waited for after brz has ended, for something that it left behind may hold the pipes open.
-	drain = 2 * time.Second
+	maxFile = 16 << 20 // of what is read of a working tree
+	maxLine = 300
 )
 
 // program runs brz. Its methods may be called at the same time.
@@ -123,7 +118,7 @@ func (p *program) run(ctx context.Context, at location, args ...string) ([]byte,
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, p.timeout, fmt.Errorf("no answer within %s", p.timeout))
 	defer cancel()
-	return runGroup(ctx, env, path, append(globalOptions(at), args...))
+	return run(ctx, child.Command{Path: path, Args: append(globalOptions(at), args...), Env: env})
 }
 
 // thisHost is served by a brz of our own, for what the files of a local branch do not tell.
@@ -171,26 +166,19 @@ func foreign(entry string) bool {
 	return strings.HasPrefix(entry, "BRZ_") || strings.HasPrefix(entry, "BZR_")
 }
 
-// runGroup runs a program in a session of its own, without a terminal that could be asked for a password, and kills all of it when ctx
-// is done. There is no shell in between and stdin is empty.
-func runGroup(ctx context.Context, env []string, path string, args []string) ([]byte, error) {
-	stdout, stderr := &head{limit: maxOutput}, &tail{limit: maxErrors}
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = "/", env, stdout, stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = drain
-	err := cmd.Run()
-	var exit *exec.ExitError
+// run runs brz and returns what it wrote to stdout. A brz that said no gives a *failed.
+func run(ctx context.Context, brz child.Command) ([]byte, error) {
+	out, err := brz.Run(ctx)
+	exit := (*child.Exit)(nil)
 	switch {
-	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
-	case stdout.full:
+	case err == nil:
+		return out, nil
+	case errors.Is(err, child.ErrTooMuch):
 		return nil, errors.New("brz writes too much")
-	case err == nil || errors.Is(err, exec.ErrWaitDelay):
-		return stdout.data.Bytes(), nil
 	case errors.As(err, &exit):
-		return nil, &failed{exit.ExitCode(), lastLine(stderr.data)}
+		return nil, &failed{exit.Status, lastLine(exit.Stderr)}
+	case ctx.Err() != nil:
+		return nil, err
 	}
 	return nil, fmt.Errorf("cannot run brz: %w", err)
 }
@@ -215,33 +203,4 @@ func clean(text string) string {
 		return r
 	}
 	return strings.TrimSpace(strings.Map(visible, strings.ToValidUTF8(text, "\uFFFD")))
-}
-
-// head keeps what is written to it up to a limit, and refuses more.
-type head struct {
-	data  bytes.Buffer
-	limit int
-	full  bool
-}
-
-func (h *head) Write(p []byte) (int, error) {
-	if h.data.Len()+len(p) > h.limit {
-		h.full = true
-		return 0, io.ErrShortBuffer
-	}
-	return h.data.Write(p)
-}
-
-// tail keeps the end of what is written to it.
-type tail struct {
-	data  []byte
-	limit int
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.data = append(t.data, p...)
-	if over := len(t.data) - t.limit; over > 0 {
-		t.data = slices.Delete(t.data, 0, over)
-	}
-	return len(p), nil
 }

@@ -159,8 +159,8 @@ func TestWhatBrzSaysIsTamed(t *testing.T) {
 		`exit 3`:                                 "b: brz ended with status 3 and said nothing",
 		`echo 1 2 3`:                             "b: cannot understand what brz says",
 		`echo '??? x'`:                           "b: cannot understand what brz says",
-		`head -c 20000000 /dev/zero; exit 0`:     "b: brz writes too much",
-		`head -c 20000000 /dev/zero >&2; exit 0`: "b: cannot understand what brz says",
+		`head -c 40000000 /dev/zero; exit 0`:     "b: brz writes too much",
+		`head -c 40000000 /dev/zero >&2; exit 0`: "b: cannot understand what brz says",
 		`echo "brz: ERROR: $(head -c 9000 /dev/zero | tr '\0' x)" >&2; exit 3`: "b: " + strings.Repeat("x", maxLine),
 	} {
 		r := stand(t, script, "1m").Read(t.Context(), []resource.Wanted{wanted("app", "sftp://h/b")})[0]

@@ -226,7 +226,7 @@ func (p *provider) checkTree(c checkout, tip resource.Revision, t tree) error {
 // committed, or it was committed while it was being read.
 func (p *provider) changed(c checkout, committed string) error {
 	name := path.Join(c.dir, c.file)
-	text, err := readFile(name, maxOutput)
+	text, err := readFile(name, maxFile)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"al.essio.dev/pkg/shellescape"
 
+	"launchpad.net/cdplan/providers/child"
 	"launchpad.net/cdplan/providers/resource"
 )
 
@@ -193,22 +193,6 @@ func (p *provider) user(ctx context.Context, args ...string) ([]byte, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, undoTimeout, fmt.Errorf("brz did not end within %s", undoTimeout))
 	defer cancel()
-	stdout, stderr := &head{limit: maxOutput}, &tail{limit: maxErrors}
-	cmd := exec.CommandContext(ctx, path, append([]string{"--no-aliases"}, args...)...)
-	env := slices.DeleteFunc(os.Environ(), unwanted)
-	cmd.Env = append(env, "LC_ALL=C.UTF-8", "BRZ_PROGRESS_BAR=none", "SSH_ASKPASS_REQUIRE=never")
-	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", stdout, stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
-	cmd.WaitDelay = undoGrace
-	err = cmd.Run()
-	switch exit := (*exec.ExitError)(nil); {
-	case ctx.Err() != nil && err != nil:
-		return nil, context.Cause(ctx)
-	case errors.As(err, &exit):
-		return nil, &failed{exit.ExitCode(), lastLine(stderr.data)}
-	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
-		return nil, fmt.Errorf("cannot run brz: %w", err)
-	}
-	return stdout.data.Bytes(), nil
+	env := append(slices.DeleteFunc(os.Environ(), unwanted), "LC_ALL=C.UTF-8", "BRZ_PROGRESS_BAR=none", "SSH_ASKPASS_REQUIRE=never")
+	return run(ctx, child.Command{Path: path, Args: append([]string{"--no-aliases"}, args...), Env: env, End: syscall.SIGINT, Grace: undoGrace})
 }

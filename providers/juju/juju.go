@@ -3,33 +3,26 @@
 package juju
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"launchpad.net/cdplan/providers/child"
 )
 
 const (
 	defaultTimeout = time.Minute
 	processes      = 8 // at a time
-	maxOutput      = 32 << 20
-	maxErrors      = 64 << 10
 	maxLine        = 300
-
-	// drain is how long output is waited for after juju has ended, for something that it left behind may hold the pipes open.
-	drain = 2 * time.Second
 )
 
 // Client runs juju. Its methods may be called at the same time.
@@ -150,72 +143,23 @@ func (c *Client) run(ctx context.Context, program string, args ...string) ([]byt
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %s", c.timeout))
 	defer cancel()
-	return runGroup(ctx, path, args)
-}
-
-// runGroup runs a program in a session of its own, without a terminal that could be asked for a password, and kills all of it when ctx
-// is done. There is no shell in between, stdin is empty and the environment is ours.
-func runGroup(ctx context.Context, path string, args []string) ([]byte, error) {
-	stdout, stderr := &head{limit: maxOutput}, &tail{limit: maxErrors}
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", stdout, stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = drain
-	err := cmd.Run()
-	exit := (*exec.ExitError)(nil)
-	switch {
-	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
-	case stdout.full:
-		return nil, errors.New("it writes too much")
-	case err == nil || errors.Is(err, exec.ErrWaitDelay):
-		return stdout.data.Bytes(), nil
-	case errors.As(err, &exit):
-		return nil, said(stderr.data, exit.ExitCode())
+	out, err := child.Command{Path: path, Args: args}.Run(ctx)
+	if exit := (*child.Exit)(nil); errors.As(err, &exit) {
+		return nil, said(exit)
 	}
-	return nil, err
+	return out, err
 }
 
 // said returns what juju said of its failure: the last line that it wrote to stderr.
-func said(stderr []byte, code int) error {
-	text := strings.TrimSpace(string(stderr))
+func said(exit *child.Exit) error {
+	text := strings.TrimSpace(string(exit.Stderr))
 	line := strings.TrimPrefix(text[strings.LastIndexByte(text, '\n')+1:], "ERROR ")
 	if line == "" {
-		return fmt.Errorf("it ended with status %d and said nothing", code)
+		return fmt.Errorf("%w and said nothing", exit)
 	}
 	return errors.New(shorten(line))
 }
 
 func shorten(line string) string {
 	return strings.ToValidUTF8(line[:min(len(line), maxLine)], "")
-}
-
-// head keeps what is written to it up to a limit, and refuses more.
-type head struct {
-	data  bytes.Buffer
-	limit int
-	full  bool
-}
-
-func (h *head) Write(p []byte) (int, error) {
-	if h.data.Len()+len(p) > h.limit {
-		h.full = true
-		return 0, io.ErrShortBuffer
-	}
-	return h.data.Write(p)
-}
-
-// tail keeps the end of what is written to it.
-type tail struct {
-	data  []byte
-	limit int
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.data = append(t.data, p...)
-	if over := len(t.data) - t.limit; over > 0 {
-		t.data = slices.Delete(t.data, 0, over)
-	}
-	return len(p), nil
 }

@@ -6,9 +6,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
+	"launchpad.net/cdplan/providers/child"
 	"launchpad.net/cdplan/providers/resource"
 )
 
@@ -48,11 +48,7 @@ func version(ctx context.Context, path string) string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, versionTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "--version")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
+	out, err := child.Command{Path: path, Args: []string{"--version"}}.Run(ctx)
 	first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	if err != nil || first == "" {
 		return "not known: mojo --version does not answer"

@@ -23,10 +23,11 @@ const (
 var may = map[string][]string{
 	"providers/resource":      {},
 	"providers":               {"providers/resource"},
-	"providers/bzr":           {"providers", "providers/resource"},
-	"providers/juju":          {},
+	"providers/child":         {},
+	"providers/bzr":           {"providers", "providers/child", "providers/resource"},
+	"providers/juju":          {"providers/child"},
 	"providers/bzr/bzrtest":   {},
-	"providers/mojo":          {"providers", "providers/resource"},
+	"providers/mojo":          {"providers", "providers/child", "providers/resource"},
 	"providers/nova":          {"providers", "providers/resource"},
 	"providers/nova/novatest": {},
 	"providers/providertest":  {"providers", "providers/resource"},
@@ -65,7 +66,7 @@ var homes = map[string][]string{
 	"golang.org/x/sys":                   {"state"},
 	"modernc.org/sqlite":                 {"state"},
 	"github.com/prometheus":              {"cmd/internal/view"},
-	"os/exec":                            {"providers/bzr", "providers/juju", "providers/mojo", "cmd/internal/notify", "examples/stand-in", "test/openstack"},
+	"os/exec":                            {"providers/bzr", "providers/child", "providers/juju", "providers/mojo", "cmd/internal/notify", "examples/stand-in", "test/openstack"},
 }
 
 // never says where a package that has a home is not wanted all the same.
