@@ -42,7 +42,7 @@ func TestAdoptInterrupted(t *testing.T) {
 		cancel()
 		return errors.New("cut off")
 	})
-	code, stdout, stderr := cdplanWith(ctx, t, services, []providers.Provider{branches(nil, nil), nothing, stamps}, "adopt", "-all")
+	code, stdout, stderr := cdplanWith(ctx, t, t.TempDir(), services, []providers.Provider{branches(nil, nil), nothing, stamps}, "adopt", "-all")
 	if diff := cmp.Diff("api adopted on 1 server: config r1, spec r1\n", stdout); diff != "" || code != codeError {
 		t.Errorf("code %d, stdout (-want +got):\n%s", code, diff)
 	}

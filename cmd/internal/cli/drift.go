@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -99,27 +102,29 @@ func (o driftOptions) code(d view.Drift) error {
 // drift judges the servers of the selected services, and those that no service claims.
 func (o *opened) drift(ctx context.Context) view.Drift {
 	var d view.Drift
-	deployed, running, err := o.lastDeployed(ctx)
-	d.JournalErr = err
+	before, err := o.lastDeployed(ctx)
 	known := map[string]bool{}
 	for _, service := range o.Services {
 		known[service.Name] = service.Err == nil
 	}
-	for _, service := range o.listed(ctx) {
+	services := o.listed(ctx)
+	after, again := o.lastDeployed(ctx)
+	d.JournalErr = cmp.Or(err, again)
+	for _, service := range services {
 		known[service.Service] = service.Err == nil
 		switch {
 		case service.Err != nil:
 			d.Unread = append(d.Unread, view.Unread{Service: service.Service, Err: service.Err})
-		case running[service.Service]:
+		case before.busy(service.Service, after):
 			d.Running = append(d.Running, service.Service)
 		default:
 			d.Services++
 			d.Servers += len(service.Copies)
-			d.Drifts = append(d.Drifts, plan.Drifts(service.Service, service.Copies, deployed[service.Service].Revisions)...)
+			d.Drifts = append(d.Drifts, plan.Drifts(service.Service, service.Copies, after.deployed[service.Service].Revisions)...)
 		}
 	}
-	strays, err := o.strays(ctx)
-	if err != nil {
+	strays, errs := o.strays(ctx)
+	for _, err := range errs {
 		d.Unread = append(d.Unread, view.Unread{Err: err})
 	}
 	for _, drift := range plan.Unclaimed(strays, known) {
@@ -131,26 +136,36 @@ func (o *opened) drift(ctx context.Context) view.Drift {
 	return d
 }
 
-// lastDeployed returns what this host deployed last of each service, and which services are being deployed.
-func (o *opened) lastDeployed(ctx context.Context) (deployed map[string]state.Attempt, running map[string]bool, err error) {
-	dir, journal, err := o.readJournal(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { err = errors.Join(err, journal.Close()) }()
-	if deployed, err = journal.LastDeployed(ctx); err != nil {
-		return nil, nil, err
-	}
-	unfinished, err := journal.Unfinished(ctx)
-	running = map[string]bool{}
-	for _, attempt := range unfinished {
-		running[attempt.Service] = dir.Busy(attempt.Service)
-	}
-	return deployed, running, err
+// moment is what the journal tells at one time.
+type moment struct {
+	deployed map[string]state.Attempt // what this host deployed last of each service
+	running  map[string]bool          // which services are being deployed
 }
 
-// strays finds the servers that carry a stamp and that no service claims, wherever services may have servers.
-func (o *opened) strays(ctx context.Context) ([]resource.Copy, error) {
+// busy says whether a service was being deployed at one of two moments, or between them.
+func (m moment) busy(service string, later moment) bool {
+	return m.running[service] || later.running[service] || m.deployed[service].ID != later.deployed[service].ID
+}
+
+func (o *opened) lastDeployed(ctx context.Context) (m moment, err error) {
+	dir, journal, err := o.readJournal(ctx)
+	if err != nil {
+		return m, err
+	}
+	defer func() { err = errors.Join(err, journal.Close()) }()
+	if m.deployed, err = journal.LastDeployed(ctx); err != nil {
+		return m, err
+	}
+	unfinished, err := journal.Unfinished(ctx)
+	m.running = map[string]bool{}
+	for _, attempt := range unfinished {
+		m.running[attempt.Service] = dir.Busy(attempt.Service)
+	}
+	return m, err
+}
+
+// strays finds the servers that carry a stamp and that no service claims, wherever services may have servers, and says where it could not look.
+func (o *opened) strays(ctx context.Context) ([]resource.Copy, []error) {
 	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	want := map[string][]resource.Wanted{}
@@ -162,10 +177,22 @@ func (o *opened) strays(ctx context.Context) ([]resource.Copy, error) {
 	for typ, wanted := range want {
 		if searcher, ok := o.types[typ].(providers.Searcher); ok {
 			found, err := searcher.Strays(ctx, wanted)
-			strays, errs = append(strays, found...), append(errs, err)
+			strays, errs = append(strays, found...), append(errs, parts(err)...)
 		}
 	}
-	return strays, errors.Join(errs...)
+	return strays, errs
+}
+
+// parts takes joined errors apart.
+func parts(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case ok:
+		return joined.Unwrap()
+	}
+	return []error{err}
 }
 
 // tellUnjudged says on stderr what could not be read. What a region is to blame for is told once.
@@ -176,13 +203,21 @@ func (o *opened) tellUnjudged(d view.Drift) {
 			found = append(found, trouble{unread.Service, unread.Err})
 		}
 	}
-	o.tell(found)
 	for _, unread := range d.Unread {
-		if unread.Service == "" && len(found) == 0 {
-			o.env.say("Error: %s\n", unread.Err)
+		if unread.Service == "" && !told(found, unread.Err) {
+			found = append(found, trouble{"", unread.Err})
 		}
 	}
+	o.tell(found)
 	if d.JournalErr != nil {
 		o.env.say("Warning: %s\nWhat this host deployed last is not known; the servers are compared with one another alone.\n", d.JournalErr)
 	}
+}
+
+// told says whether what is behind an error is told of a service, too.
+func told(found []trouble, err error) bool {
+	cause := errors.Unwrap(err)
+	return cause != nil && slices.ContainsFunc(found, func(t trouble) bool {
+		return strings.Contains(strings.ToLower(t.err.Error()), strings.ToLower(cause.Error()))
+	})
 }

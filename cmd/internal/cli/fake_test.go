@@ -52,11 +52,11 @@ func branches(fallbacks map[string]string, errs map[string]error) fake {
 // Names below the root are written ROOT.
 func cdplan(t *testing.T, services map[string]string, read fake, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	return cdplanWith(t.Context(), t, services, []providers.Provider{read, nothing, nothing}, args...)
+	return cdplanWith(t.Context(), t, t.TempDir(), services, []providers.Provider{read, nothing, nothing}, args...)
 }
 
-// cdplanWith is cdplan with providers for branches, deploys and stamps. The command is interrupted when the context ends.
-func cdplanWith(ctx context.Context, t *testing.T, services map[string]string, answers []providers.Provider, args ...string) (code int, stdout, stderr string) {
+// cdplanWith is cdplan with a state directory and with providers for branches, deploys and stamps. The command is interrupted when the context ends.
+func cdplanWith(ctx context.Context, t *testing.T, state string, services map[string]string, answers []providers.Provider, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range services {
@@ -72,7 +72,7 @@ func cdplanWith(ctx context.Context, t *testing.T, services map[string]string, a
 		drivers[i].Open = func(context.Context, cty.Value) (providers.Provider, error) { return answer, nil }
 	}
 	var out, errs bytes.Buffer
-	variables := map[string]string{"CDPLAN_ROOT": root, "CDPLAN_STATE": t.TempDir()}
+	variables := map[string]string{"CDPLAN_ROOT": root, "CDPLAN_STATE": state}
 	code = Run(ctx, t.Context(), args, &Env{Stdout: &out, Stderr: &errs, Now: time.Now, Drivers: drivers,
 		Getenv: func(name string) string { return variables[name] }, Setenv: func(string, string) error { return nil }})
 	return code, strings.ReplaceAll(out.String(), root, "ROOT"), strings.ReplaceAll(errs.String(), root, "ROOT")

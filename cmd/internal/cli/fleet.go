@@ -264,7 +264,7 @@ func (o *opened) faults(service string, err error) hcl.Diagnostics {
 
 // trouble is what is wrong with a service.
 type trouble struct {
-	service string
+	service string // empty: with none that is known
 	err     error
 }
 
@@ -293,9 +293,9 @@ func group(sources *config.Sources, troubles []trouble) hcl.Diagnostics {
 		}
 	}
 	for i, diag := range diags {
-		if services := concerned[diag]; services != nil && diag.Subject == nil {
+		if text := names(concerned[diag]); text != "" && diag.Subject == nil {
 			named := *diag
-			named.Detail = names(services) + ": " + diag.Detail
+			named.Detail = text + ": " + diag.Detail
 			diags[i] = &named
 		}
 	}

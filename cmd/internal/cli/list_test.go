@@ -17,7 +17,7 @@ func TestListInterrupted(t *testing.T) {
 		cancel()
 		return resource.Reading{Err: ctx.Err()}
 	}
-	code, stdout, stderr := cdplanWith(ctx, t, map[string]string{"api": "[mojo]\nspec = lp:spec\n"}, []providers.Provider{nothing, nothing, read}, "list")
+	code, stdout, stderr := cdplanWith(ctx, t, t.TempDir(), map[string]string{"api": "[mojo]\nspec = lp:spec\n"}, []providers.Provider{nothing, nothing, read}, "list")
 	if diff := cmp.Diff("Error: interrupted while reading; nothing was done\n", stderr); diff != "" || code != codeError || stdout != "" {
 		t.Errorf("code %d, stdout %q, stderr (-want +got):\n%s", code, stdout, diff)
 	}

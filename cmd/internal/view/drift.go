@@ -109,6 +109,11 @@ func (d Drift) gaps() []string {
 	return texts
 }
 
+// message says all of it in one line.
+func (d Drift) message() string {
+	return clean(strings.Join(append([]string{d.summary(true)}, d.gaps()...), "; "))
+}
+
 // DriftText writes what it comes to, what was not looked at, and a line for each server that drifted.
 func DriftText(w io.Writer, d Drift, s Style) error {
 	texts := []string{s.paint(statusColors[d.Level()], sentence(d.summary(false)))}
@@ -120,8 +125,8 @@ func DriftText(w io.Writer, d Drift, s Style) error {
 
 // DriftNagios writes the first two in one line, as monitoring wants it, and the same below.
 func DriftNagios(w io.Writer, d Drift, s Style) error {
-	line := fmt.Sprintf("cdplan %s: %s", d.Level(), strings.Join(append([]string{d.summary(true)}, d.gaps()...), "; "))
-	return d.write(w, []string{s.paint(statusColors[d.Level()], clean(line))}, s)
+	line := fmt.Sprintf("cdplan %s: %s", d.Level(), d.message())
+	return d.write(w, []string{s.paint(statusColors[d.Level()], line)}, s)
 }
 
 // write writes the texts, and a line for each server below them.

@@ -11,7 +11,7 @@ import (
 
 // DriftJSON writes which servers drifted as one JSON document.
 func DriftJSON(w io.Writer, d Drift, faults Faults) error {
-	document := jsonDrifts{FormatVersion: FormatVersion, Level: d.Level().String(), Message: clean(d.summary(true)), Services: d.Services, Servers: d.Servers,
+	document := jsonDrifts{FormatVersion: FormatVersion, Level: d.Level().String(), Message: d.message(), Services: d.Services, Servers: d.Servers,
 		Drift: []jsonDrift{}, Running: cleanAll(d.Running), Unread: []jsonUnread{}}
 	for _, drift := range d.Drifts {
 		document.Drift = append(document.Drift, driftJSON(drift))
@@ -68,7 +68,10 @@ func driftJSON(d plan.Drift) jsonDrift {
 	stamp, _ := d.Copy.Stamp()
 	drift := jsonDrift{Service: clean(d.Service), ID: clean(d.Copy.ID), Name: clean(d.Copy.Name), Region: clean(d.Copy.Region), Status: clean(d.Copy.Status),
 		Kind: string(d.Kind), StampOf: clean(d.Copy.Other), Carries: revisedJSON(stamp.Revisions), Against: revisedJSON(d.Against),
-		Detail: carriesText(d) + " instead of " + againstText(d)}
+		Detail: carriesText(d)}
+	if against := againstText(d); against != "-" {
+		drift.Detail += " instead of " + against
+	}
 	if d.Copy.Err != nil {
 		drift.Detail = clean(d.Copy.Err.Error())
 	}
