@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,16 +130,36 @@ func (c *cloud) settings() (gophercloud.AuthOptions, gophercloud.EndpointOpts, *
 	}
 	auth, endpoint, tls, err := clouds.Parse(options...)
 	if err != nil {
-		return auth, endpoint, nil, fmt.Errorf("cannot read the settings of cloud %q: %w", c.name, err)
+		return auth, endpoint, nil, fmt.Errorf("cannot read the settings of cloud %q: %s", c.name, quoted.ReplaceAllString(err.Error(), "`***`"))
+	}
+	if auth.IdentityEndpoint == "" {
+		return auth, endpoint, nil, fmt.Errorf("cannot read the settings of cloud %q: it has no auth_url", c.name)
 	}
 	auth.AllowReauth = auth.TokenID == "" // a token alone is good for no other login
 	return auth, endpoint, tls, nil
 }
 
+// quoted is a value of clouds.yaml, perhaps a secret, in an error about its form.
+var quoted = regexp.MustCompile("`[^`]*`")
+
+// shown returns an address without what may be a secret: user and password, and the query. It need not be a URL.
+func shown(address string) string {
+	scheme, rest, found := strings.Cut(address, "://")
+	if !found {
+		scheme, rest = "", address
+	}
+	rest = rest[strings.LastIndexByte(rest, '@')+1:]
+	rest, _, _ = strings.Cut(rest, "?")
+	if found {
+		return scheme + "://" + rest
+	}
+	return rest
+}
+
 func (c *cloud) login(ctx context.Context, auth gophercloud.AuthOptions, tls *tls.Config) (*gophercloud.ProviderClient, error) {
 	client, err := openstack.NewClient(auth.IdentityEndpoint)
-	if err != nil {
-		return nil, fmt.Errorf("cannot use the address %q: %w", auth.IdentityEndpoint, err)
+	if err != nil || !strings.HasPrefix(strings.ToLower(auth.IdentityEndpoint), "http") {
+		return nil, fmt.Errorf("cannot use the address %q: it is no URL", shown(auth.IdentityEndpoint))
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig, transport.MaxIdleConnsPerHost, transport.ResponseHeaderTimeout = tls, writers, answerTimeout
@@ -151,7 +172,7 @@ func (c *cloud) login(ctx context.Context, auth gophercloud.AuthOptions, tls *tl
 		return c.retry(ctx, *limited, tries)
 	}
 	if err := openstack.Authenticate(ctx, client, auth); err != nil {
-		return nil, fmt.Errorf("cannot log in at %s: %w", auth.IdentityEndpoint, plain(err))
+		return nil, fmt.Errorf("cannot log in at %s: %w", shown(auth.IdentityEndpoint), plain(err))
 	}
 	return client, nil
 }

@@ -2,7 +2,9 @@ package nova
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +98,37 @@ func TestLoginFails(t *testing.T) {
 }
 
 // in opens the provider with that cloud as $OS_CLOUD.
+// Whatever is wrong with the settings, no secret of theirs is told, by an error or by doctor.
+func TestLoginTellsNoSecret(t *testing.T) {
+	for _, test := range []struct{ auth, want string }{
+		{`{auth_url: "http://joe:hush@127.0.0.1:1/v3?key=hush", username: joe, password: hush, domain_name: D}`, "cannot log in at http://127.0.0.1:1/v3: "},
+		{`{auth_url: "http://jo e:hush@127.0.0.1:none/v3", username: joe, password: hush}`, `cannot use the address "http://127.0.0.1:none/v3": it is no URL`},
+		{`{auth_url: "http://joe:hush#?@127.0.0.1/v3", username: joe, password: hush}`, `cannot use the address "http://127.0.0.1/v3": it is no URL`},
+		{`{auth_url: "joe:hush@127.0.0.1:1", username: joe, password: hush}`, `cannot use the address "127.0.0.1:1": it is no URL`},
+		{`{username: joe, password: hush}`, `cannot read the settings of cloud "demo": it has no auth_url`},
+		{"hush", "cannot unmarshal !!str `***`"},
+	} {
+		t.Run(test.auth, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "clouds.yaml")
+			write(t, file, "clouds:\n  demo:\n    region_name: one\n    auth: "+test.auth+"\n")
+			t.Setenv("OS_CLIENT_CONFIG_FILE", file)
+			w := &world{t: t}
+			p := w.open(settings{Cloud: "demo"})
+			err := p.Read(t.Context(), []resource.Wanted{ask("api", "*")})[0].Err
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want ...%s...", err, test.want)
+			}
+			texts := []string{fmt.Sprint(err)}
+			for _, f := range p.Examine(t.Context(), []resource.Wanted{ask("api", "*")}) {
+				texts = append(texts, f.Value, fmt.Sprint(f.Err))
+			}
+			if all := strings.Join(texts, "\n"); strings.Contains(strings.ReplaceAll(all, file, ""), "hush") {
+				t.Errorf("a secret is told:\n%s", all)
+			}
+		})
+	}
+}
+
 func (w *world) in(t *testing.T, cloud string) {
 	t.Setenv("OS_CLOUD", cloud)
 	w.p = w.open(settings{})

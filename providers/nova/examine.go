@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -115,12 +114,7 @@ func (c *cloud) examineSettings() []resource.Finding {
 	case auth.TokenID != "":
 		kind = "token, which cannot be renewed"
 	}
-	address := auth.IdentityEndpoint
-	if u, err := url.Parse(address); err == nil {
-		u.User = nil
-		address = u.String()
-	}
-	return []resource.Finding{files, {Name: "login", Value: fmt.Sprintf("by %s, at %s", kind, address)}}
+	return []resource.Finding{files, {Name: "login", Value: fmt.Sprintf("by %s, at %s", kind, shown(auth.IdentityEndpoint))}}
 }
 
 // settingsFiles returns the clouds.yaml that is read, and the secure.yaml beside it if there is one: the first in the places in which OpenStack's own tools
