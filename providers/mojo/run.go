@@ -109,7 +109,7 @@ func environment(step resource.Step, d deploy, stamp string) []string {
 	for _, name := range slices.Sorted(maps.Keys(d.Environment)) {
 		env = append(env, name+"="+d.Environment[name])
 	}
-	return append(append(env, resource.Environment(step, d.Revisions)...), "CDPLAN_STAMP_FILE="+stamp)
+	return append(append(env, resource.Environment(step, d.Revisions)...), resource.StampFileVariable+"="+stamp)
 }
 
 // run starts a supervisor, which starts the deploy, with its output in the log, and waits for it. Both go on if cdplan dies.

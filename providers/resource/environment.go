@@ -11,10 +11,13 @@ import (
 const (
 	ServiceVariable = "CDPLAN_SERVICE" // the service's name
 	RunVariable     = "CDPLAN_RUN"     // the run's name
-	atVariable      = "CDPLAN_AT"      // when the attempt began, UTC, RFC 3339
-	hashVariable    = "CDPLAN_HASH"    // of all the revisions
-	revnoVariable   = "CDPLAN_REVNO_"
-	idVariable      = "CDPLAN_REVISION_"
+	// StampFileVariable is set by a provider that writes the record's lines to a file, which is there as long as the run.
+	StampFileVariable = "CDPLAN_STAMP_FILE"
+
+	atVariable    = "CDPLAN_AT"   // when the attempt began, UTC, RFC 3339
+	hashVariable  = "CDPLAN_HASH" // of all the revisions
+	revnoVariable = "CDPLAN_REVNO_"
+	idVariable    = "CDPLAN_REVISION_"
 )
 
 // Environment returns the variables "NAME=VALUE" for the deploy that a step is, sorted by label where they are of branches.

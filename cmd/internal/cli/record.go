@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -33,6 +35,12 @@ func runRecord(ctx context.Context, c *common) (err error) {
 	if name == "" || c.env.Getenv(resource.RunVariable) == "" {
 		return fmt.Errorf("cdplan record works in a mojo spec that cdplan apply runs: %s and %s are not set here. To stamp servers by hand there is \"cdplan adopt\"",
 			resource.ServiceVariable, resource.RunVariable)
+	}
+	// A spec that leaves it running behind its back must not stamp what is deployed no more.
+	if lines := c.env.Getenv(resource.StampFileVariable); lines != "" {
+		if _, err := os.Stat(lines); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("the run %s of %s is over, and nothing is stamped: let the mojo spec wait for cdplan record", c.env.Getenv(resource.RunVariable), name)
+		}
 	}
 	fleet, err := c.open(ctx, selection{}, true)
 	if err != nil {

@@ -34,11 +34,14 @@ The variables that mojo gets, beside cdplan's own environment and the service's
 
   CDPLAN_SERVICE         the service's name
   CDPLAN_RUN             the name of the run
+  CDPLAN_AT              when it began, UTC
   CDPLAN_REVNO_LABEL     the revno of each branch that is deployed, and
   CDPLAN_REVISION_LABEL  its revision id; LABEL in upper case, "-" as "_"
   CDPLAN_HASH            the one hash of all revision ids
   CDPLAN_STAMP_FILE      a file with the lines "key=value" that the servers
-                         will carry
+                         will carry, which is there as long as the run
+  CDPLAN_ROOT,           where any cdplan that the run calls finds the same
+  CDPLAN_CONFIG          fleet
 `,
 	}
 }
