@@ -55,7 +55,7 @@ func (p *provider) Apply(ctx context.Context, step resource.Step, events func(re
 			return nil
 		})
 	}
-	if err := errors.Join(group.Wait(), errors.Join(failed...)); err != nil {
+	if err := errors.Join(group.Wait(), join(failed)); err != nil {
 		return step.Want, err
 	}
 	if step.Fill || slices.Contains(written, true) {

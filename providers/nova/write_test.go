@@ -1,6 +1,7 @@
 package nova
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -286,6 +287,21 @@ func TestQuota(t *testing.T) {
 }
 
 // TestItemsRefused: what nova would not take is refused before anything is written.
+// Servers that cannot be stamped are told in one line that can be read, however many they are.
+func TestManyFailures(t *testing.T) {
+	w := newWorld(t, novatest.Options{})
+	var texts []string
+	for i := range 10 {
+		name := fmt.Sprint("api-", i)
+		texts = append(texts, fmt.Sprintf("cannot stamp server %s (%s): Forbidden (403)", name, w.add(name)))
+	}
+	w.Inject(novatest.Fault{Method: "POST", Path: "/metadata", Status: http.StatusForbidden})
+	want := strings.Join(append(texts[:8], "and 2 servers more"), "; ")
+	if diff := cmp.Diff(want, fmt.Sprint(w.apply("api-*"))); diff != "" {
+		t.Errorf("error (-want +got):\n%s", diff)
+	}
+}
+
 func TestItemsRefused(t *testing.T) {
 	one := func(label, revno, id string) map[string]resource.Revision {
 		return map[string]resource.Revision{label: {Revno: revno, ID: id}}
