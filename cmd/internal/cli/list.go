@@ -114,6 +114,7 @@ func carrying(services []view.Listed, means func(service, label string) bool) []
 			stamp, _ := c.Stamp()
 			return !slices.ContainsFunc(slices.Collect(maps.Keys(stamp.Revisions)), mine)
 		})
+		service.OfBranch = true
 		found = append(found, service)
 	}
 	return found

@@ -21,6 +21,7 @@ type Listed struct {
 	Copies    []resource.Copy
 	Drifts    []plan.Drift // in the order of the copies
 	Err       error        // why the servers are not known
+	OfBranch  bool         // the copies are those alone that carry a branch which is asked for
 }
 
 // List writes a line for each service: what most of its servers carry, and what is the matter with the others.
@@ -228,8 +229,11 @@ func (l Listed) Undeclared() []string {
 }
 
 func noServers(l Listed) string {
-	if l.Err != nil {
+	switch {
+	case l.Err != nil:
 		return "not known, see the error"
+	case l.OfBranch:
+		return "on no server"
 	}
 	return "no servers"
 }
