@@ -282,10 +282,10 @@ func (p *provider) examinePrefix(listings map[place]listing) resource.Finding {
 		for _, s := range listing.servers {
 			for key := range s.Metadata {
 				switch {
-				case stampKey(p.prefix, key):
+				case ours(p.prefix, key):
 				case strings.HasPrefix(key, p.prefix):
 					others[key] = true
-				case stampKey(fold(p.prefix), fold(key)):
+				case ours(fold(p.prefix), fold(key)):
 					twins[key] = true
 				}
 			}
@@ -300,15 +300,6 @@ func (p *provider) examinePrefix(listings map[place]listing) resource.Finding {
 	}
 	return found
 }
-
-// stampKey says whether a key is one of a stamp.
-func stampKey(prefix, key string) bool {
-	rest, ok := strings.CutPrefix(key, prefix)
-	return ok && (slices.Contains([]string{"service", "hash", "at", "run"}, rest) || strings.HasPrefix(rest, revisionKey))
-}
-
-// fold returns what is left of a key where nova's database compares it.
-func fold(key string) string { return strings.ToLower(strings.TrimRight(key, " ")) }
 
 func someKeys(keys map[string]bool) string {
 	names := slices.Sorted(maps.Keys(keys))

@@ -125,7 +125,6 @@ func ghosts(prefix string, metadata, items map[string]string) []string {
 // twin returns a key of somebody else's that nova would delete along with the ghost: its database takes keys for the same that differ in
 // case or in blanks at the end. A twin that is a revision's too does not count, since those are written right afterwards.
 func twin(prefix string, metadata map[string]string, ghost string) string {
-	fold := func(key string) string { return strings.ToLower(strings.TrimRight(key, " ")) }
 	for _, key := range slices.Sorted(maps.Keys(metadata)) {
 		if fold(key) == fold(ghost) && !strings.HasPrefix(key, prefix+revisionKey) {
 			return key
@@ -133,6 +132,9 @@ func twin(prefix string, metadata map[string]string, ghost string) string {
 	}
 	return ""
 }
+
+// fold returns what is left of a key where nova's database compares it.
+func fold(key string) string { return strings.ToLower(strings.TrimRight(key, " ")) }
 
 // checkRevision refuses what readStamp could not take apart again.
 func checkRevision(label string, revision resource.Revision) error {
