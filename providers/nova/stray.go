@@ -43,6 +43,7 @@ func (p *provider) Strays(ctx context.Context, want []resource.Wanted) ([]resour
 		}
 	}
 	slices.SortFunc(strays, func(a, b resource.Copy) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	strays = slices.CompactFunc(strays, func(a, b resource.Copy) bool { return a.ID == b.ID }) // a cloud or a region may have two names
 	return strays, errors.Join(errs...)
 }
 

@@ -1,7 +1,9 @@
 package nova
 
 import (
+	"bytes"
 	"net/http"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -50,5 +52,20 @@ func TestStrays(t *testing.T) {
 	mustSay(t, err, `cannot look in region "RegionOne" for servers that no service claims`)
 	if len(strays) != 1 || strays[0].Name != "z-1" {
 		t.Errorf("found %v where South can be listed", strays)
+	}
+}
+
+// TestStraysOnce: services may know a cloud by two names.
+func TestStraysOnce(t *testing.T) {
+	w := newWorld(t, novatest.Options{})
+	_, more, _ := bytes.Cut(w.CloudsYAML("same"), []byte("clouds:\n"))
+	file := filepath.Join(t.TempDir(), "clouds.yaml")
+	write(t, file, string(w.CloudsYAML("demo"))+string(more))
+	t.Setenv("OS_CLIENT_CONFIG_FILE", file)
+	w.p = w.open(settings{Cloud: "demo"})
+	w.AddServer(theRegion, novatest.ServerSpec{Name: "a-1", Metadata: with(stamped(), "cd.service=billing")})
+	strays, err := w.p.Strays(t.Context(), []resource.Wanted{ask("api", "api-*"), askFor(wanted{Service: "web", Servers: "web-*", Cloud: "same"})})
+	if err != nil || len(strays) != 1 {
+		t.Errorf("got %v, %v", strays, err)
 	}
 }
