@@ -224,6 +224,18 @@ func TestReadStamp(t *testing.T) {
 	}
 }
 
+// Of several faults of a stamp always the same one is told.
+func TestReadStampFaults(t *testing.T) {
+	p := openWith(t, settings{})
+	for range 20 {
+		_, err := readStamp("cd.", "api", metadata("cd.service=api", "cd.hash=v1:0", "cd.rev.b=x", "cd.rev.a=x", "cd.rev.d=x", "cd.rev.c=x"))
+		mustSay(t, err, "cd.rev.a is not of the form")
+		step := stampStep("api", "api-*", map[string]resource.Revision{"b": {Revno: "1"}, "a": {Revno: "1"}, "c": {Revno: "1"}})
+		_, err = p.Lines(step)
+		mustSay(t, err, "the revision of a cannot be stamped")
+	}
+}
+
 func TestReadWithPrefix(t *testing.T) {
 	w := newWorld(t, novatest.Options{})
 	one := map[string]resource.Revision{"app": {Revno: "3", ID: "joe@x-3"}}

@@ -31,14 +31,15 @@ func (p *provider) stampItems(step resource.Step) (map[string]string, error) {
 		p.prefix + "at":      step.At.UTC().Format(time.RFC3339),
 		p.prefix + "run":     step.Run,
 	}
-	for label, revision := range stamp.Revisions {
+	for _, label := range slices.Sorted(maps.Keys(stamp.Revisions)) {
+		revision := stamp.Revisions[label]
 		if err := checkRevision(label, revision); err != nil {
 			return nil, err
 		}
 		items[p.prefix+revisionKey+label] = revision.String()
 	}
-	for key, value := range items {
-		if err := checkItem(key, value); err != nil {
+	for _, key := range slices.Sorted(maps.Keys(items)) {
+		if err := checkItem(key, items[key]); err != nil {
 			return nil, err
 		}
 	}
@@ -73,16 +74,17 @@ func readStamp(prefix, service string, metadata map[string]string) (resource.Obj
 	return object, err
 }
 
+// readRevisions returns those of all labels, and an error for the first that is none.
 func readRevisions(prefix string, metadata map[string]string) (map[string]resource.Revision, error) {
 	revisions := map[string]resource.Revision{}
 	var err error
-	for key, value := range metadata {
+	for _, key := range slices.Sorted(maps.Keys(metadata)) {
 		label, ok := strings.CutPrefix(key, prefix)
 		if !ok {
 			continue
 		}
-		revno, id, ok := strings.Cut(value, " ")
-		if !ok {
+		revno, id, ok := strings.Cut(metadata[key], " ")
+		if !ok && err == nil {
 			err = fmt.Errorf("%s is not of the form \"REVNO REVISION-ID\"", key)
 		}
 		revisions[label] = resource.Revision{Revno: revno, ID: id}
