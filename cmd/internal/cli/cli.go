@@ -95,7 +95,7 @@ func (env *Env) report(err error) int {
 	case errors.As(err, &found):
 		env.diagnose(found.diags, found.files)
 	default:
-		env.say("Error: %s\n", err)
+		env.say("Error: %s\n", view.CleanLines(err.Error()))
 	}
 	return codeError
 }

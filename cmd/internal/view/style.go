@@ -52,6 +52,11 @@ func clean(text string) string {
 	}, text)
 }
 
+var written = regexp.MustCompile(`[^\n\t]+`)
+
+// CleanLines makes a text from outside safe to show as it is broken into lines and columns.
+func CleanLines(text string) string { return written.ReplaceAllStringFunc(text, clean) }
+
 // cut shortens a text to at most width columns.
 func cut(s string, width int) string {
 	if width <= 0 || text.StringWidthWithoutEscSequences(s) <= width {
