@@ -24,12 +24,24 @@ import (
 
 // cloud is one login. It is made when it is first needed, and once.
 type cloud struct {
-	name  string        // in clouds.yaml; empty: the OS_* variables say it all
-	pause time.Duration // before the second try of a request; doubled before each further one
+	name     string               // in clouds.yaml; empty: the OS_* variables say it all
+	pause    time.Duration        // before the second try of a request; doubled before each further one
+	settings func() loginSettings // reads them once
 
-	mu       sync.Mutex
-	client   *gophercloud.ProviderClient
-	endpoint gophercloud.EndpointOpts // as the settings have it
+	mu     sync.Mutex
+	client *gophercloud.ProviderClient
+}
+
+// loginSettings are how to log in.
+type loginSettings struct {
+	auth     gophercloud.AuthOptions
+	endpoint gophercloud.EndpointOpts
+	tls      *tls.Config
+	err      error // why it is not known
+}
+
+func newCloud(name string, pause time.Duration) *cloud {
+	return &cloud{name: name, pause: pause, settings: sync.OnceValue(func() loginSettings { return readSettings(name) })}
 }
 
 // region is a nova to talk to.
@@ -39,10 +51,7 @@ type region struct {
 }
 
 // usualRegion returns the region that the settings name; it may be empty. Settings that cannot be read are told by connect.
-func (c *cloud) usualRegion() string {
-	_, endpoint, _, _ := c.settings()
-	return endpoint.Region
-}
+func (c *cloud) usualRegion() string { return c.settings().endpoint.Region }
 
 // connect logs in. After a failure it may be called again.
 func (c *cloud) connect(ctx context.Context) error {
@@ -51,21 +60,21 @@ func (c *cloud) connect(ctx context.Context) error {
 	if c.client != nil {
 		return nil
 	}
-	auth, endpoint, tls, err := c.settings()
+	settings := c.settings()
+	if settings.err != nil {
+		return settings.err
+	}
+	client, err := c.login(ctx, settings.auth, settings.tls)
 	if err != nil {
 		return err
 	}
-	client, err := c.login(ctx, auth, tls)
-	if err != nil {
-		return err
-	}
-	c.client, c.endpoint = client, endpoint
+	c.client = client
 	return nil
 }
 
 // region returns the nova of a region, once connected. An empty name stands for the only one.
 func (c *cloud) region(name string) (region, error) {
-	endpoint := c.endpoint
+	endpoint := c.settings().endpoint
 	endpoint.Region = name
 	nova, err := openstack.NewComputeV2(c.client, endpoint)
 	if err != nil {
@@ -118,25 +127,25 @@ func (c *cloud) close() {
 	}
 }
 
-// settings reads how to log in.
-func (c *cloud) settings() (gophercloud.AuthOptions, gophercloud.EndpointOpts, *tls.Config, error) {
-	options := []clouds.ParseOption{clouds.WithCloudName(c.name)}
-	if c.name == "" {
+// readSettings reads how to log in to the cloud of that name.
+func readSettings(name string) loginSettings {
+	options := []clouds.ParseOption{clouds.WithCloudName(name)}
+	if name == "" {
 		yaml, err := fromEnvironment()
 		if err != nil {
-			return gophercloud.AuthOptions{}, gophercloud.EndpointOpts{}, nil, err
+			return loginSettings{err: err}
 		}
 		options = []clouds.ParseOption{clouds.WithCloudName(envCloud), clouds.WithCloudsYAML(strings.NewReader(yaml))}
 	}
 	auth, endpoint, tls, err := clouds.Parse(options...)
-	if err != nil {
-		return auth, endpoint, nil, fmt.Errorf("cannot read the settings of cloud %q: %s", c.name, quoted.ReplaceAllString(err.Error(), "`***`"))
-	}
-	if auth.IdentityEndpoint == "" {
-		return auth, endpoint, nil, fmt.Errorf("cannot read the settings of cloud %q: it has no auth_url", c.name)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("cannot read the settings of cloud %q: %s", name, quoted.ReplaceAllString(err.Error(), "`***`"))
+	case auth.IdentityEndpoint == "":
+		err = fmt.Errorf("cannot read the settings of cloud %q: it has no auth_url", name)
 	}
 	auth.AllowReauth = auth.TokenID == "" // a token alone is good for no other login
-	return auth, endpoint, tls, nil
+	return loginSettings{auth, endpoint, tls, err}
 }
 
 // quoted is a value of clouds.yaml, perhaps a secret, in an error about its form.

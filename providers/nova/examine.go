@@ -103,8 +103,8 @@ func (c *cloud) examineSettings() []resource.Finding {
 	if c.name == "" {
 		files = resource.Finding{Name: "settings", Value: strings.Join(loginVariables(), ", "), From: "environment"}
 	}
-	auth, _, _, err := c.settings()
-	if err != nil {
+	auth := c.settings().auth
+	if c.settings().err != nil {
 		return []resource.Finding{files}
 	}
 	kind := "password"
@@ -203,7 +203,7 @@ func (c *cloud) examineLogin() []resource.Finding {
 
 // renewal says what becomes of a token that has expired.
 func (c *cloud) renewal() string {
-	if auth, _, _, err := c.settings(); err == nil && !auth.AllowReauth {
+	if !c.settings().auth.AllowReauth {
 		return ", then a new one is needed"
 	}
 	return ", then renewed by itself"

@@ -182,7 +182,7 @@ func (p *provider) cloud(name string) *cloud {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.clouds[name] == nil {
-		p.clouds[name] = &cloud{name: name, pause: p.pause}
+		p.clouds[name] = newCloud(name, p.pause)
 	}
 	return p.clouds[name]
 }

@@ -92,6 +92,15 @@ func readRevisions(prefix string, metadata map[string]string) (map[string]resour
 	return revisions, err
 }
 
+// noStamp has every attribute of a stamp, null.
+var noStamp = func() map[string]cty.Value {
+	attrs := map[string]cty.Value{}
+	for name, attr := range stampSchema().Attrs {
+		attrs[name] = cty.NullVal(attr.Type)
+	}
+	return attrs
+}()
+
 func stampObject(prefix string, metadata map[string]string, revisions map[string]resource.Revision) resource.Object {
 	values := cty.MapValEmpty(resource.RevisionType)
 	if len(revisions) > 0 {
@@ -101,10 +110,7 @@ func stampObject(prefix string, metadata map[string]string, revisions map[string
 		}
 		values = cty.MapVal(elements)
 	}
-	object := map[string]cty.Value{}
-	for name, attr := range stampSchema().Attrs {
-		object[name] = cty.NullVal(attr.Type)
-	}
+	object := maps.Clone(noStamp)
 	object[resource.Revisions] = values
 	for _, name := range []string{"service", "hash", "at", "run"} {
 		object[name] = cty.StringVal(metadata[prefix+name])
