@@ -128,11 +128,7 @@ func (o *opened) tellUnread(services []view.Listed) error {
 			found = append(found, trouble{service.Service, service.Err})
 		}
 	}
-	if len(found) == 0 {
-		return nil
-	}
-	o.tell(found)
-	return exit(codeError)
+	return o.tellAll(found)
 }
 
 // listed reads the records of the selected services, in the order of their names.
