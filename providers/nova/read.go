@@ -71,36 +71,60 @@ type wanted struct {
 // servers of each. Of a service that has servers in a region which cannot be listed, or in a model about which juju does not answer, nothing can
 // be said.
 func (p *provider) Read(ctx context.Context, want []resource.Wanted) []resource.Reading {
-	readings := make([]resource.Reading, len(want))
-	decoded := make([]wanted, len(want))
+	return p.survey(ctx, want, len(want) == 1).readings()
+}
+
+// survey is what one look at the clouds and at juju has found of the stamps that are wanted, each in the order of want.
+type survey struct {
+	*provider
+	want     []resource.Wanted
+	stamps   []wanted
+	faults   []error // of the declarations
+	doubts   []string
+	unknown  []error // what juju cannot tell
+	listings map[place]listing
+	fleet    fleet
+}
+
+// survey looks for the servers of all that is wanted. Of a single service, alone lists no other servers where their names tell which those are.
+func (p *provider) survey(ctx context.Context, want []resource.Wanted, alone bool) survey {
+	s := survey{provider: p, want: want, stamps: make([]wanted, len(want)), faults: make([]error, len(want)), doubts: make([]string, len(want)),
+		unknown: make([]error, len(want))}
 	var places []place
 	var sound []wanted
-	for i, w := range want {
-		readings[i].Addr = w.Addr
-		decoded[i], readings[i].Err = p.claim(w)
-		places = append(places, p.claimOf(decoded[i].Service).places...)
-		if readings[i].Err == nil {
-			sound = append(sound, decoded[i])
-		}
-	}
 	common := ""
-	if len(want) == 1 {
-		common = p.claimOf(decoded[0].Service).literal()
-	}
-	found, rosters := p.look(ctx, places, common, sound...)
-	for i := range readings {
-		if readings[i].Err == nil {
-			readings[i].Doubt, readings[i].Err = p.take(decoded[i], rosters)
+	for i, w := range want {
+		if s.stamps[i], s.faults[i] = p.claim(w); s.faults[i] != nil {
+			continue
+		}
+		claim := p.claimOf(s.stamps[i].Service)
+		places, sound = append(places, claim.places...), append(sound, s.stamps[i])
+		if alone {
+			common = claim.literal()
 		}
 	}
-	fleet := p.match(found)
-	for i := range readings {
-		if readings[i].Err == nil {
-			readings[i].Err = p.unlisted(want[i].Addr, decoded[i], found)
+	listings, rosters := p.look(ctx, places, common, sound...)
+	for i, stamp := range s.stamps {
+		if s.faults[i] == nil {
+			s.doubts[i], s.unknown[i] = p.take(stamp, rosters)
 		}
-		if readings[i].Err == nil {
-			readings[i].Copies, readings[i].Err = p.copies(fleet, want[i].Addr, decoded[i])
+	}
+	s.listings, s.fleet = listings, p.match(listings)
+	return s
+}
+
+// readings tells of each stamp which servers carry it.
+func (s survey) readings() []resource.Reading {
+	readings := make([]resource.Reading, len(s.want))
+	for i, w := range s.want {
+		r := resource.Reading{Addr: w.Addr, Doubt: s.doubts[i], Err: cmp.Or(s.faults[i], s.unknown[i])}
+		if r.Err == nil {
+			r.Err = s.unlisted(w.Addr, s.stamps[i], s.listings)
 		}
+		if r.Err == nil {
+			r.Copies, r.Err = s.copies(s.fleet, w.Addr, s.stamps[i])
+		}
+		readings[i] = r
 	}
 	return readings
 }
@@ -309,14 +333,20 @@ func (p *provider) copies(fleet fleet, addr resource.Addr, stamp wanted) ([]reso
 		if err := checkRoom(p.prefix, stamp, s); err != nil {
 			return nil, &resource.AttrError{Addr: addr, Attr: "labels", Summary: "No room for the stamp", Detail: upper(err.Error()) + "."}
 		}
-		c := resource.Copy{ID: s.ID, Name: s.Name, Region: s.region.name, Status: s.Status}
-		c.Object, c.Err = readStamp(p.prefix, service, s.Metadata)
+		c := p.copyOf(s, service)
 		if other := s.Metadata[p.prefix+"service"]; other != service {
 			c.Other = other
 		}
 		copies = append(copies, c)
 	}
 	return copies, nil
+}
+
+// copyOf returns a server with its stamp of a service.
+func (p *provider) copyOf(s *server, service string) resource.Copy {
+	c := resource.Copy{ID: s.ID, Name: s.Name, Region: s.region.name, Status: s.Status}
+	c.Object, c.Err = readStamp(p.prefix, service, s.Metadata)
+	return c
 }
 
 // upper makes a sentence of an error.

@@ -16,28 +16,20 @@ import (
 // Strays lists once every region that one of the services may have servers in, and asks juju as Read does. A claim that cannot be used takes no
 // server; Read says what is wrong with it.
 func (p *provider) Strays(ctx context.Context, want []resource.Wanted) ([]resource.Copy, error) {
-	var places []place
-	var sound []wanted
-	for _, w := range want {
-		if stamp, err := p.claim(w); err == nil {
-			places, sound = append(places, p.claimOf(stamp.Service).places...), append(sound, stamp)
-		}
-	}
-	listings, rosters := p.look(ctx, places, "", sound...)
+	s := p.survey(ctx, want, false)
 	var errs []error
-	for _, stamp := range sound {
-		if _, err := p.take(stamp, rosters); err != nil {
-			errs = append(errs, fmt.Errorf("cannot tell which servers %s claims: %w", stamp.Service, err))
+	for i, err := range s.unknown {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("cannot tell which servers %s claims: %w", s.stamps[i].Service, err))
 		}
 	}
-	fleet := p.match(listings)
 	var strays []resource.Copy
-	for _, at := range slices.SortedFunc(maps.Keys(listings), comparePlaces) {
-		if err := listings[at].err; err != nil {
+	for _, at := range slices.SortedFunc(maps.Keys(s.listings), comparePlaces) {
+		if err := s.listings[at].err; err != nil {
 			errs = append(errs, fmt.Errorf("cannot look in region %q for servers that no service claims: %w", at.region, err))
 		}
-		for _, s := range listings[at].servers {
-			if c, ok := p.stray(s); ok && len(fleet.claimants[s.ID]) == 0 {
+		for _, server := range s.listings[at].servers {
+			if c, ok := p.stray(server); ok && len(s.fleet.claimants[server.ID]) == 0 {
 				strays = append(strays, c)
 			}
 		}
@@ -54,7 +46,7 @@ func comparePlaces(a, b place) int {
 // stray returns the stamp of a server, whichever service it names, and false if it has none.
 func (p *provider) stray(s *server) (resource.Copy, bool) {
 	service := s.Metadata[p.prefix+"service"]
-	c := resource.Copy{ID: s.ID, Name: s.Name, Region: s.region.name, Status: s.Status, Other: service}
-	c.Object, c.Err = readStamp(p.prefix, service, s.Metadata)
+	c := p.copyOf(s, service)
+	c.Other = service
 	return c, service != "" && c.Object != cty.NilVal
 }

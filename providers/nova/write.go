@@ -107,27 +107,14 @@ func count(n int) string {
 
 // targets returns the servers to stamp.
 func (p *provider) targets(ctx context.Context, step resource.Step) ([]*server, error) {
-	stamp, err := p.claim(resource.Wanted{Addr: step.Addr, Config: step.Want})
-	if err != nil {
+	s := p.survey(ctx, []resource.Wanted{{Addr: step.Addr, Config: step.Want}}, true)
+	if err := s.readings()[0].Err; err != nil {
 		return nil, err
 	}
-	claim := p.claimOf(stamp.Service)
-	found, rosters := p.look(ctx, claim.places, claim.literal(), stamp)
-	doubt, err := p.take(stamp, rosters)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.unlisted(step.Addr, stamp, found); err != nil {
-		return nil, err
-	}
-	fleet := p.match(found)
-	if _, err := p.copies(fleet, step.Addr, stamp); err != nil {
-		return nil, err
-	}
-	if targets := fleet.servers[stamp.Service]; len(targets) > 0 {
+	if targets := s.fleet.servers[s.stamps[0].Service]; len(targets) > 0 {
 		return targets, nil
 	}
-	return nil, noServer(stamp, doubt, p.prefix)
+	return nil, noServer(s.stamps[0], s.doubts[0], p.prefix)
 }
 
 // noServer says that the deploy has left nothing to stamp: it did not succeed.
