@@ -256,7 +256,7 @@ func TestStraysOfJuju(t *testing.T) {
 	w.AddServer(theRegion, novatest.ServerSpec{Name: "m-2", Metadata: stamped()})
 	fake.models[""] = roster{servers: map[string][]string{"api": {id}}}
 	find := func() string {
-		strays, err := w.p.Strays(t.Context(), []resource.Wanted{askFor(wanted{Service: "api", App: "api"}), askFor(wanted{Service: "web", App: "web"})})
+		_, strays, err := w.p.Search(t.Context(), []resource.Wanted{askFor(wanted{Service: "api", App: "api"}), askFor(wanted{Service: "web", App: "web"})})
 		if err != nil {
 			return err.Error()
 		}

@@ -13,9 +13,9 @@ import (
 	"launchpad.net/cdplan/providers/resource"
 )
 
-// Strays lists once every region that one of the services may have servers in, and asks juju as Read does. A claim that cannot be used takes no
-// server; Read says what is wrong with it.
-func (p *provider) Strays(ctx context.Context, want []resource.Wanted) ([]resource.Copy, error) {
+// Search lists once every region that one of the services may have servers in, and asks juju, as Read does. A declaration that cannot be used claims no
+// server; its reading says what is wrong with it.
+func (p *provider) Search(ctx context.Context, want []resource.Wanted) ([]resource.Reading, []resource.Copy, error) {
 	s := p.survey(ctx, want, false)
 	var errs []error
 	for i, err := range s.unknown {
@@ -36,7 +36,7 @@ func (p *provider) Strays(ctx context.Context, want []resource.Wanted) ([]resour
 	}
 	slices.SortFunc(strays, func(a, b resource.Copy) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	strays = slices.CompactFunc(strays, func(a, b resource.Copy) bool { return a.ID == b.ID }) // a cloud or a region may have two names
-	return strays, errors.Join(errs...)
+	return s.readings(), strays, errors.Join(errs...)
 }
 
 func comparePlaces(a, b place) int {

@@ -27,7 +27,7 @@ func TestStrays(t *testing.T) {
 	w.add("a-4")
 	w.add("a-5", "cd.hash=v1:0")
 	want := []resource.Wanted{ask("api", "api-*"), ask("web", "web-*"), ask("bad", "[")}
-	strays, err := w.p.Strays(t.Context(), want)
+	_, strays, err := w.p.Search(t.Context(), want)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestStrays(t *testing.T) {
 	}
 
 	w.Inject(novatest.Fault{Method: "GET", Path: "RegionOne/v2.1/servers/detail", Status: http.StatusForbidden})
-	strays, err = w.p.Strays(t.Context(), want)
+	_, strays, err = w.p.Search(t.Context(), want)
 	mustSay(t, err, `cannot look in region "RegionOne" for servers that no service claims`)
 	if len(strays) != 1 || strays[0].Name != "z-1" {
 		t.Errorf("found %v where South can be listed", strays)
@@ -64,7 +64,7 @@ func TestStraysOnce(t *testing.T) {
 	t.Setenv("OS_CLIENT_CONFIG_FILE", file)
 	w.p = w.open(settings{Cloud: "demo"})
 	w.AddServer(theRegion, novatest.ServerSpec{Name: "a-1", Metadata: with(stamped(), "cd.service=billing")})
-	strays, err := w.p.Strays(t.Context(), []resource.Wanted{ask("api", "api-*"), askFor(wanted{Service: "web", Servers: "web-*", Cloud: "same"})})
+	_, strays, err := w.p.Search(t.Context(), []resource.Wanted{ask("api", "api-*"), askFor(wanted{Service: "web", Servers: "web-*", Cloud: "same"})})
 	if err != nil || len(strays) != 1 {
 		t.Errorf("got %v, %v", strays, err)
 	}

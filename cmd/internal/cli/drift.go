@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -107,7 +108,8 @@ func (o *opened) drift(ctx context.Context) view.Drift {
 	for _, service := range o.Services {
 		known[service.Name] = service.Err == nil
 	}
-	services := o.listed(ctx)
+	readings, strays, errs := o.search(ctx)
+	services := o.list(readings)
 	after, again := o.lastDeployed(ctx)
 	d.JournalErr = cmp.Or(err, again)
 	for _, service := range services {
@@ -123,7 +125,6 @@ func (o *opened) drift(ctx context.Context) view.Drift {
 			d.Drifts = append(d.Drifts, plan.Drifts(service.Service, service.Copies, after.deployed[service.Service].Revisions)...)
 		}
 	}
-	strays, errs := o.strays(ctx)
 	for _, err := range errs {
 		d.Unread = append(d.Unread, view.Unread{Err: err})
 	}
@@ -164,23 +165,31 @@ func (o *opened) lastDeployed(ctx context.Context) (m moment, err error) {
 	return m, err
 }
 
-// strays finds the servers that carry a stamp and that no service claims, wherever services may have servers, and says where it could not look.
-func (o *opened) strays(ctx context.Context) ([]resource.Copy, []error) {
+// search reads the records of all services, finds the servers that carry a stamp and that no service claims, wherever services may have servers, and
+// says where it could not look.
+func (o *opened) search(ctx context.Context) (state.Readings, []resource.Copy, []error) {
 	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	want := map[string][]resource.Wanted{}
 	for _, w := range o.wanted(resource.Record) {
 		want[w.Addr.Type] = append(want[w.Addr.Type], w)
 	}
+	all := state.Readings{}
 	var strays []resource.Copy
 	var errs []error
 	for typ, wanted := range want {
-		if searcher, ok := o.types[typ].(providers.Searcher); ok {
-			found, err := searcher.Strays(ctx, wanted)
-			strays, errs = append(strays, found...), append(errs, parts(err)...)
+		searcher, ok := o.types[typ].(providers.Searcher)
+		if !ok {
+			maps.Copy(all, state.Refresh(ctx, o.types, wanted))
+			continue
 		}
+		readings, found, err := searcher.Search(ctx, wanted)
+		for _, r := range readings {
+			all[r.Addr] = r
+		}
+		strays, errs = append(strays, found...), append(errs, parts(err)...)
 	}
-	return strays, errs
+	return all, strays, errs
 }
 
 // parts takes joined errors apart.

@@ -135,7 +135,11 @@ func (o *opened) tellUnread(services []view.Listed) error {
 func (o *opened) listed(ctx context.Context) []view.Listed {
 	refresh, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
-	readings := state.Refresh(refresh, o.types, o.wanted(resource.Record))
+	return o.list(state.Refresh(refresh, o.types, o.wanted(resource.Record)))
+}
+
+// list returns what was read of the selected services, in the order of their names.
+func (o *opened) list(readings state.Readings) []view.Listed {
 	var services []view.Listed
 	for _, service := range o.Services {
 		if !o.selected(service.Name) {
