@@ -138,6 +138,8 @@ type Decision struct {
 	Last     string          // how the last attempt ended, if it was to do the same and did not succeed
 	Err      error           // why the verdict is Invalid or Unknown
 
+	Usual state.Usual // how long a deploy of it takes, if the plan is to deploy it, now or later
+
 	Fallbacks []Fallback // in the order of the resources
 
 	// Fingerprint is the hex SHA-256 of what is to be done about this service; empty if nothing is.
@@ -240,6 +242,9 @@ func (in Input) decide(service Service) *Decision {
 		decision.Reasons = append(decision.Reasons, LastAttemptFailed)
 	}
 	decision.Last = lastTry(&decision, past.Last)
+	if decision.Verdict.Acts() && decision.Verdict != Record {
+		decision.Usual = past.Usual
+	}
 	decision.remember(in)
 	decision.Fallbacks = service.Fallbacks(in.Readings, in.Histories)
 	return &decision

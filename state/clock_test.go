@@ -37,7 +37,7 @@ func TestJournalByWrongClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if api := past.Services["api"]; api.Usual != time.Minute || api.Hold == nil {
+	if api := past.Services["api"]; api.Usual.Median != time.Minute || api.Hold == nil {
 		t.Errorf("usual %s, hold %v", api.Usual, api.Hold)
 	}
 	if lifted, err := journal.Unhold(t.Context(), "api", "ann", now); !lifted || err != nil {

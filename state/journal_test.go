@@ -219,13 +219,13 @@ func TestUsual(t *testing.T) {
 		must(t, err)
 		a.End, a.Result = a.Begin.Add(time.Duration(minutes)*time.Minute), "deployed"
 		must(t, j.Finish(t.Context(), a))
-		if usual := past(t, j, noon).Services["api"].Usual; (usual > 0) != (i >= 2) {
+		if usual := past(t, j, noon).Services["api"].Usual.Median; (usual > 0) != (i >= 2) {
 			t.Errorf("after %d deploys: %s", i+1, usual)
 		}
 	}
 	end(t, j, attempt("api", "a-1", 2000), "failed", state.BlameRevision)
-	if usual := past(t, j, noon).Services["api"].Usual; usual != 6*time.Minute {
-		t.Errorf("got %s", usual)
+	if usual := past(t, j, noon).Services["api"].Usual; usual != (state.Usual{Median: 6 * time.Minute, P90: 9 * time.Minute}) {
+		t.Errorf("got %v", usual)
 	}
 }
 

@@ -21,7 +21,13 @@ type ServicePast struct {
 	Failed map[string]Failures // by the hash of the revisions: failures blamed on them
 	Host   Failures            // failures blamed on the host
 	Hold   *Hold               // the one in force; nil if there is none
-	Usual  time.Duration       // how long a deploy takes: the median of the last ten that succeeded, in whole seconds; 0 if there were fewer than three
+	Usual  Usual               // how long a deploy takes
+}
+
+// Usual tells how long something takes, from the last ten deploys that succeeded, in whole seconds. It is zero if there were fewer than three.
+type Usual struct {
+	Median time.Duration
+	P90    time.Duration // the 90th percentile, by nearest rank: at most one in ten took longer
 }
 
 // Failures are those of a service since it last succeeded or was forgiven.
@@ -146,7 +152,9 @@ func (j *Journal) readUsual(ctx context.Context, p *Past) error {
 			continue
 		}
 		slices.Sort(durations)
-		p.update(service, func(s *ServicePast) { s.Usual = durations[len(durations)/2].Truncate(time.Second) })
+		p.update(service, func(s *ServicePast) {
+			s.Usual = Usual{Median: durations[len(durations)/2].Truncate(time.Second), P90: durations[(9*len(durations)+9)/10-1].Truncate(time.Second)}
+		})
 	}
 	return err
 }

@@ -174,7 +174,7 @@ func (d *driver) stopText() string {
 	var texts []string
 	for _, service := range slices.Sorted(maps.Keys(d.running)) {
 		text := service
-		if usual := d.Past.Services[service].Usual; usual > 0 {
+		if usual := d.Past.Services[service].Usual.Median; usual > 0 {
 			text += fmt.Sprintf(" (%s of about %s)", d.now().Sub(d.running[service]).Round(time.Second), usual.Round(time.Second))
 		}
 		texts = append(texts, text)

@@ -34,7 +34,7 @@ func (a *attempt) run(ctx context.Context, result *Result) {
 		result.Outcome, result.Err = NotStarted, err
 		return
 	}
-	a.events <- Event{Time: a.note.Begin, Service: a.note.Service, Kind: EventStart, Log: a.note.Log, Usual: a.Past.Services[a.note.Service].Usual}
+	a.events <- Event{Time: a.note.Begin, Service: a.note.Service, Kind: EventStart, Log: a.note.Log, Usual: a.Past.Services[a.note.Service].Usual.Median}
 	err := a.steps(ctx)
 	a.note.End = a.now()
 	result.Start, result.End, result.Phase, result.Attempt = a.note.Begin, a.note.End, a.note.Phase, a.note.ID
