@@ -42,7 +42,7 @@ func (o applyOptions) outputs(fleet *opened, p *plan.Plan, into io.Writer) ([]ou
 		out, err := o.jsonOutput(o.env.Stdout, fleet, p)
 		return append(all, out), err
 	}
-	text := &textOutput{env: o.env, plan: p, auto: o.auto, progress: view.NewProgress(p)}
+	text := &textOutput{env: o.env, page: fleet.page(p), auto: o.auto, progress: view.NewProgress(p)}
 	if o.env.live() {
 		text.foot = newFoot(o.env, p, text.progress)
 	}
@@ -55,7 +55,7 @@ func (o applyOptions) outputs(fleet *opened, p *plan.Plan, into io.Writer) ([]ou
 // textOutput prints plan and results on stdout, and the progress on stderr.
 type textOutput struct {
 	env      *Env
-	plan     *plan.Plan
+	page     view.Page
 	progress view.Progress
 	foot     *foot         // nil where the progress is lines and nothing else
 	auto     bool          // nobody watches
@@ -66,7 +66,7 @@ type textOutput struct {
 
 func (t *textOutput) begin() error {
 	t.begun = true
-	err := view.Plan(t.env.Stdout, t.plan, t.env.style(t.env.StdoutTerminal))
+	err := t.env.printPlan(t.page)
 	if t.env.StdoutTerminal && t.env.StderrTerminal {
 		t.env.say("\n") // before the progress, which follows on the same terminal
 	}
@@ -199,7 +199,7 @@ func (o applyOptions) jsonOutput(w io.Writer, fleet *opened, p *plan.Plan) (*jso
 	if err != nil {
 		return nil, err
 	}
-	return &jsonOutput{stream: stream}, stream.Plan(p, fleet.faults)
+	return &jsonOutput{stream: stream}, stream.Plan(fleet.page(p))
 }
 
 func (j *jsonOutput) event(e apply.Event, _ []view.Running) { j.err = cmp.Or(j.err, j.stream.Event(e)) }

@@ -14,7 +14,7 @@ import (
 type planOptions struct {
 	*common
 	selection
-	json     bool
+	format
 	jsonInto string
 	detailed bool
 	verbose  bool
@@ -32,20 +32,23 @@ func newPlan(c *common) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runPlan(cmd.Context(), o) },
 	}
 	o.selection.flags(cmd)
-	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON document")
-	cmd.Flags().StringVar(&o.jsonInto, "json-into", "", "write the same document into `FILE`, beside the text on stdout")
+	o.format.flags(cmd)
+	cmd.Flags().StringVar(&o.jsonInto, "json-into", "", "write the JSON document into `FILE`, beside what goes to stdout")
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 if there is something to do, 6 if all of it is held")
 	cmd.Flags().BoolVar(&o.verbose, "verbose", false, "say on stderr which branches took a slower way to read, and why; -v is short for it")
 	return cmd
 }
 
 func runPlan(ctx context.Context, o planOptions) (err error) {
+	if err := o.format.check(); err != nil {
+		return err
+	}
 	into, err := createInto(o.jsonInto)
 	if err != nil {
 		return err
 	}
 	defer func() { err = closeInto(into, err) }()
-	fleet, err := o.open(ctx, o.selection, o.json)
+	fleet, err := o.open(ctx, o.selection, o.name != "text")
 	if err != nil {
 		return err
 	}
@@ -69,19 +72,14 @@ func runPlan(ctx context.Context, o planOptions) (err error) {
 }
 
 func (o planOptions) print(fleet *opened, p *plan.Plan, into io.Writer) error {
+	page := fleet.page(p)
+	page.Apply = "cdplan apply" + o.selection.arguments()
 	if into != nil {
-		if err := view.PlanJSON(into, p, fleet.faults); err != nil {
+		if err := view.PlanJSON(into, page); err != nil {
 			return err
 		}
 	}
-	if o.json {
-		return view.PlanJSON(o.env.Stdout, p, fleet.faults)
-	}
-	style := o.env.style(o.env.StdoutTerminal)
-	if o.env.Getenv("CDPLAN_IN_AUTOMATION") == "" {
-		style.Apply = "cdplan apply" + o.selection.arguments()
-	}
-	return view.Plan(o.env.Stdout, p, style)
+	return o.format.print(o.env, page)
 }
 
 // explain says what took a slower way than the usual one.

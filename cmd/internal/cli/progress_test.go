@@ -34,7 +34,7 @@ func newStage(services ...string) *stage {
 }
 
 func (s *stage) text() *textOutput {
-	return &textOutput{env: &s.env, plan: &s.plan, progress: view.NewProgress(&s.plan)}
+	return &textOutput{env: &s.env, page: view.Page{Plan: &s.plan}, progress: view.NewProgress(&s.plan)}
 }
 
 // halfAnHour is a deploy of thirty minutes with four phases, at a tick a second.

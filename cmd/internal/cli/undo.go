@@ -87,7 +87,7 @@ func (o undoOptions) undo(ctx context.Context, name string) (err error) {
 	}
 	style := o.env.style(o.env.StdoutTerminal)
 	if !o.commit && o.env.Getenv("CDPLAN_IN_AUTOMATION") == "" {
-		style.Apply = "cdplan undo " + shellescape.Quote(name) + " -commit"
+		u.view.Commit = "cdplan undo " + shellescape.Quote(name) + " -commit"
 	}
 	if err := view.UndoPlan(o.env.Stdout, u.view, style); err != nil || !o.commit {
 		return err
@@ -111,11 +111,9 @@ func (o undoOptions) next(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	style := o.env.style(o.env.StdoutTerminal)
-	if o.env.Getenv("CDPLAN_IN_AUTOMATION") == "" {
-		style.Apply = "cdplan apply -target " + shellescape.Quote(name)
-	}
-	if err := view.Plan(o.env.Stdout, p, style); err != nil {
+	page := fleet.page(p)
+	page.Apply = "cdplan apply -target " + shellescape.Quote(name)
+	if err := o.env.printPlan(page); err != nil {
 		return err
 	}
 	fleet.tell(troubles(p))

@@ -16,12 +16,9 @@ import (
 // them; a major version breaks, and a reader that does not know it must refuse.
 const FormatVersion = "1.3"
 
-// Faults turns the error of a service into diagnostics.
-type Faults func(service string, err error) hcl.Diagnostics
-
 // PlanJSON writes the plan as one JSON document.
-func PlanJSON(w io.Writer, p *plan.Plan, faults Faults) error {
-	return encode(w, planDocument(p, faults))
+func PlanJSON(w io.Writer, p Page) error {
+	return encode(w, planDocument(p))
 }
 
 // ValidateJSON writes what is wrong with the fleet as one JSON document.
@@ -51,9 +48,9 @@ func NewStream(w io.Writer, version string, now func() time.Time) (*Stream, erro
 }
 
 // Plan writes what is to be applied.
-func (s *Stream) Plan(p *plan.Plan, faults Faults) error {
-	document := planDocument(p, faults)
-	return s.write(jsonLine{Type: "plan", Message: headline(p, Style{})[0], Plan: &document})
+func (s *Stream) Plan(p Page) error {
+	document := planDocument(p)
+	return s.write(jsonLine{Type: "plan", Message: headline(p.Plan, Style{})[0], Plan: &document})
 }
 
 // Event writes one event.
@@ -241,10 +238,10 @@ func encode(w io.Writer, document any) error {
 	return encoder.Encode(document)
 }
 
-func planDocument(p *plan.Plan, faults Faults) jsonPlan {
-	document := jsonPlan{FormatVersion: FormatVersion, Fingerprint: p.Fingerprint, Summary: Summary(p), Services: []jsonDecision{}}
-	for _, d := range p.Decisions {
-		document.Services = append(document.Services, decisionJSON(d, faults))
+func planDocument(p Page) jsonPlan {
+	document := jsonPlan{FormatVersion: FormatVersion, Fingerprint: p.Plan.Fingerprint, Summary: Summary(p.Plan), Services: []jsonDecision{}}
+	for _, d := range p.Plan.Decisions {
+		document.Services = append(document.Services, decisionJSON(d, p.faults))
 	}
 	return document
 }

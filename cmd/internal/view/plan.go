@@ -17,7 +17,8 @@ import (
 )
 
 // Plan writes the plan for a terminal: how much is to be done, a line for each service that is not simply the same, and what moved.
-func Plan(w io.Writer, p *plan.Plan, s Style) error {
+func Plan(w io.Writer, page Page, s Style) error {
+	p := page.Plan
 	if err := lines(w, headline(p, s)...); err != nil {
 		return err
 	}
@@ -33,20 +34,21 @@ func Plan(w io.Writer, p *plan.Plan, s Style) error {
 			return err
 		}
 	}
-	return lines(w, hint(p, s)...)
+	return lines(w, hint(page)...)
 }
 
 // hint names the commands that come next, where there are any.
-func hint(p *plan.Plan, s Style) []string {
+func hint(page Page) []string {
+	p := page.Plan
 	counts := p.Counts()
 	var found []string
 	switch {
-	case s.Apply == "":
+	case page.Apply == "":
 		return nil
 	case len(tally(counts, acting)) > 0:
-		found = []string{"Apply it:  " + s.Apply}
+		found = []string{"Apply it:  " + page.Apply}
 	case counts[plan.Unapproved] > 0:
-		found = []string{"A person can apply it:  " + s.Apply}
+		found = []string{"A person can apply it:  " + page.Apply}
 	}
 	if services := unrecorded(p); len(services) > maxNamed {
 		found = append(found, "If the servers without any stamp run that already:  cdplan adopt -all")

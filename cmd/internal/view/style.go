@@ -15,8 +15,7 @@ import (
 // Style says what the output can show.
 type Style struct {
 	Color bool
-	Width int    // columns; 0 for no limit
-	Apply string // the command that applies what is shown; empty to name none
+	Width int // columns; 0 for no limit
 }
 
 type color string

@@ -14,6 +14,7 @@ type Undo struct {
 	// Change leads from the tip to the earlier revision, and its keys with it. Its history is that of the commits that are undone.
 	Change plan.Change
 	ByHand string // a command line for a shell, in the directory of the branch
+	Commit string // the command that undoes it; empty to name none
 }
 
 // UndoPlan writes what an undoing would do.
@@ -21,8 +22,8 @@ func UndoPlan(w io.Writer, u Undo, s Style) error {
 	texts := []string{s.paint(bold, "Undo "+clean(u.Service)+": back to "+revno(u.Change.To)+", "+clean(u.Why)+"."), ""}
 	texts = append(texts, changeDetail(u.Change, s)...)
 	texts = append(texts, "", "By hand:  "+clean(u.ByHand))
-	if s.Apply != "" {
-		texts = append(texts, "Undo it:  "+s.Apply)
+	if u.Commit != "" {
+		texts = append(texts, "Undo it:  "+u.Commit)
 	}
 	return lines(w, texts...)
 }

@@ -44,7 +44,7 @@ func moved(history *resource.History) *plan.Plan {
 
 func TestPlanOfManyCommits(t *testing.T) {
 	var out bytes.Buffer
-	if err := Plan(&out, moved(&resource.History{Commits: manyCommits(300)}), Style{}); err != nil {
+	if err := Plan(&out, Page{Plan: moved(&resource.History{Commits: manyCommits(300)})}, Style{}); err != nil {
 		t.Fatal(err)
 	}
 	want := `Plan 0123-4567-89ab: 1 redeploy.
@@ -101,7 +101,7 @@ func TestHostileText(t *testing.T) {
 	sections := []Section{{hostile, []resource.Finding{found, minor}}}
 	progress := NewProgress(p)
 	var out bytes.Buffer
-	for _, err := range []error{Plan(&out, p, Style{}), Plan(&out, broken, Style{}), Plan(&out, keyed, Style{}), Results(&out, []apply.Result{result}, Style{}),
+	for _, err := range []error{Plan(&out, Page{Plan: p}, Style{}), Plan(&out, Page{Plan: broken}, Style{}), Plan(&out, Page{Plan: keyed}, Style{}), Results(&out, []apply.Result{result}, Style{}),
 		progress.Event(&out, apply.Event{Service: hostile, Text: hostile}, Style{}),
 		progress.Event(&out, apply.Event{Service: hostile, Kind: apply.EventStart, Log: "/log/" + hostile}, Style{}),
 		progress.Beat(&out, time.Time{}, Running{Service: hostile, Phase: hostile}, Style{}),
@@ -126,7 +126,7 @@ func detailOf(t *testing.T, change func(*plan.Change), s Style) string {
 	p := moved(nil)
 	change(&p.Decisions[0].Changes[0])
 	var out bytes.Buffer
-	if err := Plan(&out, p, s); err != nil {
+	if err := Plan(&out, Page{Plan: p}, s); err != nil {
 		t.Fatal(err)
 	}
 	_, text, _ := strings.Cut(out.String(), "api: branch-moved\n  app r1 -> r9  /app\n")
@@ -290,7 +290,7 @@ func TestPlanWidth(t *testing.T) {
 		Files: &resource.Files{Areas: []resource.Area{{Name: long}, {Name: long}}}})
 	p.Decisions[0].Held.Reason = long
 	var out bytes.Buffer
-	if err := Plan(&out, p, Style{Width: 72}); err != nil {
+	if err := Plan(&out, Page{Plan: p}, Style{Width: 72}); err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(out.String()) {
@@ -303,7 +303,7 @@ func TestPlanWidth(t *testing.T) {
 func TestColor(t *testing.T) {
 	for color, want := range map[bool]bool{true: true, false: false} {
 		var out bytes.Buffer
-		if err := Plan(&out, moved(nil), Style{Color: color}); err != nil {
+		if err := Plan(&out, Page{Plan: moved(nil)}, Style{Color: color}); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Contains(out.String(), "\x1b["); got != want {
@@ -319,7 +319,7 @@ func TestNoChanges(t *testing.T) {
 			p.Decisions = append(p.Decisions, plan.Decision{Verdict: plan.Same})
 		}
 		var out bytes.Buffer
-		if err := Plan(&out, p, Style{Apply: "cdplan apply"}); err != nil || out.String() != want {
+		if err := Plan(&out, Page{Plan: p, Apply: "cdplan apply"}, Style{}); err != nil || out.String() != want {
 			t.Errorf("%d services: %q, %v; want %q", n, out.String(), err, want)
 		}
 	}
@@ -392,10 +392,10 @@ func TestJSONLists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range []error{PlanJSON(&out, p, none), PlanJSON(&out, &plan.Plan{}, none), ListJSON(&out, []Listed{{Service: "api"}}, none),
+	for _, err := range []error{PlanJSON(&out, Page{Plan: p}), PlanJSON(&out, Page{Plan: &plan.Plan{}}), ListJSON(&out, []Listed{{Service: "api"}}, none),
 		ListJSON(&out, nil, none), DriftJSON(&out, Drift{}, none), DriftJSON(&out, Drift{Drifts: []plan.Drift{drifted(plan.DriftMixed)}, Unread: []Unread{{Service: "x"}, {Err: errors.New("no route")}}}, none),
 		DoctorJSON(&out, Checkup{}, none),
-		DoctorJSON(&out, Checkup{Sections: []Section{{}, {Findings: []resource.Finding{{}}}}, Branches: Branches{Unreadable: []Unreadable{{Service: "x"}}}}, none), ValidateJSON(&out, 0, nil), stream.Results([]apply.Result{{Service: "api"}}), stream.Plan(p, none)} {
+		DoctorJSON(&out, Checkup{Sections: []Section{{}, {Findings: []resource.Finding{{}}}}, Branches: Branches{Unreadable: []Unreadable{{Service: "x"}}}}, none), ValidateJSON(&out, 0, nil), stream.Results([]apply.Result{{Service: "api"}}), stream.Plan(Page{Plan: p})} {
 		if err != nil {
 			t.Fatal(err)
 		}

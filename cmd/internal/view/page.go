@@ -1,0 +1,41 @@
+package view
+
+import (
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"launchpad.net/cdplan/plan"
+	"launchpad.net/cdplan/state"
+)
+
+// Page is a plan with what is told around it. Every form of a plan is made from one.
+type Page struct {
+	Plan   *plan.Plan
+	Made   time.Time // when, UTC; zero to leave it out
+	Host   string    // on which it was made
+	Apply  string    // the command that applies just this; empty to name none
+	Faults Faults    // nil where no service has an error
+}
+
+// Faults turns the error of a service into diagnostics.
+type Faults func(service string, err error) hcl.Diagnostics
+
+// Stable returns the page without what may differ between two identical plans: when it was made, and how long things usually take.
+func (p Page) Stable() Page {
+	stable := *p.Plan
+	stable.Decisions = make([]plan.Decision, len(p.Plan.Decisions))
+	for i, decision := range p.Plan.Decisions {
+		decision.Usual = state.Usual{}
+		stable.Decisions[i] = decision
+	}
+	p.Plan, p.Made = &stable, time.Time{}
+	return p
+}
+
+func (p Page) faults(service string, err error) hcl.Diagnostics {
+	if p.Faults == nil {
+		return nil
+	}
+	return p.Faults(service, err)
+}
