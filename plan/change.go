@@ -2,11 +2,7 @@ package plan
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -62,40 +58,3 @@ func (d *Decision) remember(in Input) {
 
 // rewritten says that the deployed revision is lost. A history that could not be read says nothing of the kind.
 func (c Change) rewritten() bool { return c.History != nil && c.History.Rewritten }
-
-// The scheme of the fingerprint. It changes when the same situation would lead to other actions than before.
-const fingerprintScheme = "cdplan 1"
-
-// fingerprint covers what is to be done about a service: its name, the types of its steps, and each change by revision ids.
-func fingerprint(d Decision) string {
-	if len(d.Steps) == 0 {
-		return ""
-	}
-	lines := []string{fingerprintScheme, "service " + d.Service}
-	for _, step := range d.Steps {
-		lines = append(lines, "step "+step.Addr.Type)
-	}
-	for _, change := range d.Changes {
-		lines = append(lines, fmt.Sprintf("change %s %q %q", change.Label, change.From.ID, change.To.ID))
-	}
-	return digest(lines)
-}
-
-func planFingerprint(decisions []Decision) string {
-	var lines []string
-	for _, decision := range decisions {
-		if decision.Fingerprint != "" {
-			lines = append(lines, decision.Service+" "+decision.Fingerprint)
-		}
-	}
-	if len(lines) == 0 {
-		return ""
-	}
-	slices.Sort(lines)
-	return digest(append([]string{fingerprintScheme}, lines...))
-}
-
-func digest(lines []string) string {
-	sum := sha256.Sum256([]byte(strings.Join(lines, "\n") + "\n"))
-	return hex.EncodeToString(sum[:])
-}

@@ -46,7 +46,7 @@ func Decide(service Service, schemas map[string]resource.Schema, readings state.
 		}
 	}
 	d.plan(schemas, wanted)
-	d.Fingerprint = fingerprint(d)
+	d.Fingerprint = d.fingerprint()
 	return d
 }
 
@@ -127,8 +127,27 @@ func (d *Decision) judge(schema resource.Schema, want resource.Object, copies []
 		j.look(c)
 	}
 	slices.Sort(j.others)
-	d.Copies, d.Changes, d.Behind, d.Others = len(copies), j.changes(), j.behind(), j.others
+	d.Copies, d.Changes, d.Behind, d.Others, d.Live = len(copies), j.changes(), j.behind(), j.others, live(copies)
 	d.Verdict, d.Reasons = j.verdict(d.Changes)
+}
+
+// live returns what the copies say that say something: the hash of the revisions of each, with a "!" before it if the copy contradicts itself; each
+// once, sorted.
+func live(copies []resource.Copy) []string {
+	var found []string
+	for _, c := range copies {
+		stamp, ok := c.Stamp()
+		if !ok {
+			continue
+		}
+		hash := resource.Hash(stamp.Revisions)
+		if c.Err != nil {
+			hash = "!" + hash
+		}
+		found = append(found, hash)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
 }
 
 // judgement sorts the copies of a record.

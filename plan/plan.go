@@ -146,6 +146,7 @@ type Decision struct {
 	Fingerprint string
 
 	Revisions map[string]resource.Revision // that are wanted, by label; nil if the service is invalid or unknown
+	Live      []string                     // the hashes of what its servers carry, each once, sorted; a "!" is before that of a record that contradicts itself
 
 	Declared Service // what the decision was made from, so that it can be made again
 }

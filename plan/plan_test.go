@@ -283,6 +283,13 @@ func TestFingerprint(t *testing.T) {
 		}
 	}
 	others := map[string]func([]situation){
+		"another unchanged branch": func(s []situation) {
+			s[0].want, s[0].live = "config:c2 app:a2 lib:l1", []string{"config:c1 app:a1 lib:l1"}
+		},
+		"the same at another revision": func(s []situation) {
+			s[0].want, s[0].live = "config:c2 app:a2 lib:l2", []string{"config:c1 app:a1 lib:l2"}
+		},
+		"servers that differ":       func(s []situation) { s[0].live = append(s[0].live, "config:c1 app:a0") },
 		"another wanted revision":   func(s []situation) { s[0].want = "config:c2 app:a3" },
 		"another deployed revision": func(s []situation) { s[0].live = []string{"config:c1 app:a0"} },
 		"another label":             func(s []situation) { s[0].want, s[0].live = "config:c2 lib:a2", []string{"config:c1 lib:a1"} },
