@@ -9,13 +9,18 @@ import (
 
 // arrange settles, in the order given, what each service waits for and what holds it.
 func arrange(in Input, order []*Decision, decisions map[string]*Decision) {
+	outside, unlike := in.Expect.bars(slices.DeleteFunc(slices.Clone(order), func(d *Decision) bool { return !in.selected(d.Service) }))
+	passed := func(d *Decision) bool { return d.Verdict == Same || outside[d.Service] != "" }
 	probe := "" // the one service that is tried while the breaker is open
 	for _, decision := range order {
 		if len(decision.Steps) == 0 {
 			continue
 		}
-		first := before(decision.Declared, decisions)
+		first := before(decision.Declared, decisions, passed)
 		verdict, hold := in.obstacle(decision, first, probe)
+		if reason := cmp.Or(outside[decision.Service], unlike[decision.Service]); reason != "" {
+			verdict, hold = Unapproved, Hold{Reason: reason}
+		}
 		if verdict != "" {
 			decision.Verdict, decision.Held = verdict, hold
 			continue
@@ -45,9 +50,9 @@ func (in Input) obstacle(decision *Decision, first []*Decision, probe string) (V
 	return in.broken(probe)
 }
 
-// before returns the services that stand before this one and are not simply as they should be: those it names in "after", and through
-// one that is the same, those that come before that.
-func before(service Service, decisions map[string]*Decision) []*Decision {
+// before returns the services that stand before this one and are not simply passed, since they are as they should be: those it names in "after", and
+// through one that is passed, those that come before that.
+func before(service Service, decisions map[string]*Decision, passed func(*Decision) bool) []*Decision {
 	var found []*Decision
 	seen := map[string]bool{service.Name: true}
 	var walk func(names []string)
@@ -58,7 +63,7 @@ func before(service Service, decisions map[string]*Decision) []*Decision {
 				continue
 			}
 			seen[name] = true
-			if decision.Verdict == Same {
+			if passed(decision) {
 				walk(decision.Declared.After)
 			} else {
 				found = append(found, decision)

@@ -43,6 +43,7 @@ type Input struct {
 	Now      time.Time
 	Approved bool              // a person stands behind the run: attended services are like any other
 	Selected func(string) bool // the services that the plan is for; nil selects all
+	Expect   *Expect           // the plan that was approved; nil if none was
 
 	Rules
 

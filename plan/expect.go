@@ -1,0 +1,120 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// Expect is a plan that was approved. What is not just as it says is left alone.
+type Expect struct {
+	Fingerprint string // its digits, at least the first twelve, as ParseFingerprint returns them
+	Plan        *Plan  // the plan itself; nil if nothing but the digits is known, and then a plan is as approved as a whole or not at all
+	Strict      bool   // where anything moved, all is left alone
+}
+
+// Standing says how what is to be done about a service stands to a plan that was approved.
+type Standing string
+
+// The standings. A service about which nothing is to be done, and nothing was, has none.
+const (
+	AsApproved Standing = "as-approved" // it is just what was approved
+	Done       Standing = "done"        // nothing is left to do
+	Moved      Standing = "moved"       // it is something else by now, or the service is gone
+	Outside    Standing = "outside"     // the approved plan does nothing about the service
+	CannotTell Standing = "cannot-tell" // the service is invalid or unknown by now
+)
+
+// Compared is a service in a plan that was approved and in the one that is made now.
+type Compared struct {
+	Service  string
+	Standing Standing
+	Was, Now *Decision // nil for the plan that has not got it
+}
+
+// Compare tells of each service how it stands to the approved plan, in the order of p; those that p has not got come last, by name. It returns false if
+// only the digits of the fingerprint are known and p is another plan: then there is nothing to tell.
+func (e Expect) Compare(p *Plan) ([]Compared, bool) {
+	whole := e.Fingerprint != "" && strings.HasPrefix(p.Fingerprint, e.Fingerprint)
+	if !whole && e.Plan == nil {
+		return nil, false
+	}
+	was := map[string]*Decision{}
+	if !whole {
+		for i, d := range e.Plan.Decisions {
+			was[d.Service] = &e.Plan.Decisions[i]
+		}
+	}
+	var found []Compared
+	for i := range p.Decisions {
+		now := &p.Decisions[i]
+		c := Compared{Service: now.Service, Was: was[now.Service], Now: now}
+		if c.Standing = c.stand(whole); c.Standing != "" {
+			found = append(found, c)
+		}
+		delete(was, now.Service)
+	}
+	var gone []Compared
+	for name, d := range was {
+		if d.Fingerprint != "" {
+			gone = append(gone, Compared{Service: name, Standing: Moved, Was: d})
+		}
+	}
+	slices.SortFunc(gone, func(a, b Compared) int { return cmp.Compare(a.Service, b.Service) })
+	return append(found, gone...), true
+}
+
+// stand judges a service of the plan that is made now. As a whole that is as approved, or it is compared by its part of the fingerprint.
+func (c Compared) stand(whole bool) Standing {
+	approved := ""
+	if c.Was != nil {
+		approved = c.Was.Fingerprint
+	}
+	switch {
+	case c.Now.Fingerprint != "" && (whole || c.Now.Fingerprint == approved):
+		return AsApproved
+	case approved == "" && c.Now.Fingerprint != "":
+		return Outside
+	case approved == "":
+		return ""
+	case c.Now.Err != nil:
+		return CannotTell
+	case c.Now.Fingerprint == "":
+		return Done
+	}
+	return Moved
+}
+
+// bars returns, by service, why something that is to be done was not approved; first those that the approved plan has nothing to do with, and
+// which stand in no other's way, and then the others.
+func (e *Expect) bars(decisions []*Decision) (outside, moved map[string]string) {
+	outside, moved = map[string]string{}, map[string]string{}
+	if e == nil {
+		return outside, moved
+	}
+	p := &Plan{}
+	for _, d := range decisions {
+		p.Decisions = append(p.Decisions, *d)
+	}
+	p.Fingerprint = planFingerprint(p.Decisions)
+	compared, told := e.Compare(p)
+	for _, d := range decisions {
+		if !told && d.Fingerprint != "" {
+			moved[d.Service] = "it may not be what was approved"
+		}
+	}
+	for _, c := range compared {
+		switch {
+		case c.Standing == Moved:
+			moved[c.Service] = "it moved since it was approved"
+		case c.Standing == Outside:
+			outside[c.Service] = "it is not in the approved plan"
+		case c.Standing == AsApproved && e.Strict && slices.ContainsFunc(compared, Compared.broken):
+			moved[c.Service] = "something else of the approved plan moved"
+		}
+	}
+	return outside, moved
+}
+
+// broken says that the approved plan does not hold for the service.
+func (c Compared) broken() bool { return c.Standing == Moved || c.Standing == CannotTell }

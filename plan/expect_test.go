@@ -1,0 +1,108 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// approve computes a plan, and then one of what is there after the change, which expects the first.
+func approve(t *testing.T, fleet []situation, change func([]situation) []situation, expect func(*Expect)) (*Plan, []Compared) {
+	t.Helper()
+	approved := compute(fleet, nil)
+	e := &Expect{Fingerprint: approved.Fingerprint, Plan: approved}
+	if expect != nil {
+		expect(e)
+	}
+	now := compute(change(fleet), func(in *Input) { in.Expect, in.Approved = e, true })
+	compared, _ := e.Compare(now)
+	return now, compared
+}
+
+func standings(compared []Compared) string {
+	var texts []string
+	for _, c := range compared {
+		texts = append(texts, fmt.Sprintf("%s %s", c.Service, c.Standing))
+	}
+	return strings.Join(texts, ", ")
+}
+
+func verdicts(p *Plan) string {
+	var texts []string
+	for _, d := range p.Decisions {
+		texts = append(texts, fmt.Sprintf("%s %s", d.Service, d.Verdict))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// Each service is judged by itself: one that moved is left alone, and what comes after it, and all else goes on.
+func TestExpect(t *testing.T) {
+	again := func(name string) situation {
+		return situation{name: name, want: "config:3", live: []string{"config:1"}}
+	}
+	tests := []struct {
+		name      string
+		change    func(s []situation) []situation
+		expect    func(*Expect)
+		standings string
+		verdicts  string
+	}{
+		{"nothing moved", func(s []situation) []situation { return s }, nil,
+			"api as-approved, web as-approved", "api redeploy, other same, web redeploy"},
+		{"nothing moved, by twelve digits alone", func(s []situation) []situation { return s }, func(e *Expect) { e.Plan, e.Fingerprint = nil, e.Fingerprint[:12] },
+			"api as-approved, web as-approved", "api redeploy, other same, web redeploy"},
+		{"the last one moved", func(s []situation) []situation {
+			web := again("web")
+			web.after = "api"
+			return []situation{s[0], web, s[2]}
+		}, nil,
+			"api as-approved, web moved", "api redeploy, other same, web unapproved"},
+		{"the first one moved", func(s []situation) []situation { return []situation{again("api"), s[1], s[2]} }, nil,
+			"api moved, web as-approved", "api unapproved, other same, web blocked"},
+		{"one moved, strictly", func(s []situation) []situation {
+			web := again("web")
+			web.after = "api"
+			return []situation{s[0], web, s[2]}
+		},
+			func(e *Expect) { e.Strict = true }, "api as-approved, web moved", "api unapproved, other same, web unapproved"},
+		{"one moved, by digits alone", func(s []situation) []situation { return []situation{again("api"), s[1], s[2]} }, func(e *Expect) { e.Plan = nil },
+			"", "api unapproved, other same, web unapproved"},
+		{"one is done", func(s []situation) []situation { return []situation{same("api", ""), s[1], s[2]} }, nil,
+			"api done, web as-approved", "api same, other same, web redeploy"},
+		{"another has something to do", func(s []situation) []situation { return []situation{s[0], s[1], moved("other", "")} }, nil,
+			"api as-approved, other outside, web as-approved", "api redeploy, other unapproved, web redeploy"},
+		{"one that goes first has something to do, and had nothing", func(s []situation) []situation {
+			return []situation{s[0], {name: "web", after: "api other", want: "config:2", live: []string{"config:1"}}, moved("other", "")}
+		}, nil, "api as-approved, other outside, web as-approved", "api redeploy, other unapproved, web redeploy"},
+		{"one is gone", func(s []situation) []situation { return s[1:] }, nil,
+			"web as-approved, api moved", "other same, web redeploy"},
+		{"one cannot be read", func(s []situation) []situation {
+			return []situation{broken("api", ""), s[1], s[2]}
+		}, nil, "api cannot-tell, web as-approved", "api invalid, other same, web blocked"},
+		{"one cannot be read, strictly", func(s []situation) []situation { return []situation{s[2], broken("web", "")} },
+			func(e *Expect) { e.Strict = true }, "web cannot-tell, api moved", "other same, web invalid"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			now, compared := approve(t, []situation{moved("api", ""), moved("web", "api"), same("other", "")}, test.change, test.expect)
+			if diff := cmp.Diff(test.standings, standings(compared)); diff != "" {
+				t.Errorf("standings (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.verdicts, verdicts(now)); diff != "" {
+				t.Errorf("verdicts (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseFingerprint(t *testing.T) {
+	full := strings.Repeat("7f3a91c2", 8)
+	for text, want := range map[string]string{"7f3a-91c2-d04e": "7f3a91c2d04e", "7F3A91C2D04E": "7f3a91c2d04e", full: full, "7f3a-91c2-d04": "", "7f3a-91c2-d04x": "",
+		full + "0": "", "": "", "------------": "", "7f3a 91c2 d04e": ""} {
+		if got, err := ParseFingerprint(text); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: got %q, %v", text, got, err)
+		}
+	}
+}
