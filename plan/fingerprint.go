@@ -3,6 +3,7 @@ package plan
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -60,4 +61,17 @@ func ParseFingerprint(text string) (string, error) {
 		return "", fmt.Errorf("%q is no fingerprint: that is at least %d hexadecimal digits, such as 7f3a-91c2-d04e", text, minDigits)
 	}
 	return digits, nil
+}
+
+// Verify returns an error if a fingerprint of the plan is not that of what it says.
+func (p *Plan) Verify() error {
+	for _, d := range p.Decisions {
+		if d.Fingerprint != d.fingerprint() {
+			return fmt.Errorf("the fingerprint of %s is not that of what is to be done about it", d.Service)
+		}
+	}
+	if p.Fingerprint != planFingerprint(p.Decisions) {
+		return errors.New("the fingerprint of the plan is not that of its services")
+	}
+	return nil
 }

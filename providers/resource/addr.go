@@ -6,6 +6,7 @@ package resource
 import (
 	"cmp"
 	"fmt"
+	"strings"
 )
 
 // Addr names one resource of a service. Written out it reads "api/bzr_branch.config".
@@ -18,6 +19,16 @@ type Addr struct {
 // String returns the written form of a.
 func (a Addr) String() string {
 	return fmt.Sprintf("%s/%s.%s", a.Service, a.Type, a.Label)
+}
+
+// ParseAddr returns the address that is written so.
+func ParseAddr(text string) (Addr, error) {
+	service, rest, ok := strings.Cut(text, "/")
+	typ, label, dotted := strings.Cut(rest, ".")
+	if !ok || !dotted || service == "" || typ == "" || label == "" {
+		return Addr{}, fmt.Errorf("%q is no address of a resource, such as \"api/bzr_branch.config\"", text)
+	}
+	return Addr{Service: service, Type: typ, Label: label}, nil
 }
 
 // Compare orders addresses by service, then type, then label.

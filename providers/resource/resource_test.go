@@ -280,3 +280,16 @@ func TestFailureUnwraps(t *testing.T) {
 		t.Errorf("got %v", failure)
 	}
 }
+
+func TestParseAddr(t *testing.T) {
+	for _, addr := range []resource.Addr{{Service: "api", Type: "bzr_branch", Label: "config"}, {Service: "a.b", Type: "mojo_run", Label: "x.y"}} {
+		if got, err := resource.ParseAddr(addr.String()); err != nil || got != addr {
+			t.Errorf("%s: got %v, %v", addr, got, err)
+		}
+	}
+	for _, text := range []string{"", "api", "api/", "api/bzr_branch", "api/bzr_branch.", "/bzr_branch.x", "api/.x"} {
+		if got, err := resource.ParseAddr(text); err == nil {
+			t.Errorf("%q: got %v", text, got)
+		}
+	}
+}

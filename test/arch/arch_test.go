@@ -66,6 +66,7 @@ var homes = map[string][]string{
 	"golang.org/x/sys":                   {"state"},
 	"modernc.org/sqlite":                 {"state"},
 	"github.com/prometheus":              {"cmd/internal/view"},
+	"github.com/gowebpki/jcs":            {"cmd/internal/view"},
 	"os/exec":                            {"providers/bzr", "providers/child", "providers/juju", "providers/mojo", "cmd/internal/notify", "examples/stand-in", "test/openstack"},
 }
 

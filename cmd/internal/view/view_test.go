@@ -372,8 +372,8 @@ func TestChangeJSON(t *testing.T) {
 		`"commits":[{"revno":"1","revision":"r-1","author":"Ann Example","date":"2026-01-02T03:04:05Z","subject":"Change",` +
 		`"merged":{"revisions":4,"authors":["bob","eve"]},"bugs":["https://launchpad.net/bugs/1"]}],"more":3,` +
 		`"lost":[{"revno":"1","revision":"r-1","author":"","date":"","subject":"","merged":null,"bugs":[]}],"lost_more":2,` +
-		`"files":{"count":5,"areas":[{"name":"hooks","files":5}]},"history_error":"no route",` +
-		`"keys":[{"section":"mojo","key":"stage","change":"changed","public":true,"from":"a","to":"b"}],"keys_error":"no keys"}`
+		`"files":{"count":5,"areas":[{"name":"hooks","files":5}]},"history_known":true,"history_error":"no route",` +
+		`"keys":[{"section":"mojo","key":"stage","change":"changed","public":true,"from":"a","to":"b"}],"keys_known":true,"keys_error":"no keys"}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("change (-want +got):\n%s", diff)
 	}
@@ -414,7 +414,7 @@ func checkNulls(t *testing.T, name string, value any) {
 	t.Helper()
 	switch value := value.(type) {
 	case nil:
-		if !slices.Contains([]string{"from", "to", "stamp", "merged", "files"}, name) {
+		if !slices.Contains([]string{"from", "to", "stamp", "merged", "files", "usual"}, name) {
 			t.Errorf("%q is null", name)
 		}
 	case []any:

@@ -1,0 +1,121 @@
+package view
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"launchpad.net/cdplan/plan"
+)
+
+func planJSON(t *testing.T, p Page) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := PlanJSON(&out, p); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func readPlan(t *testing.T, text string) Saved {
+	t.Helper()
+	saved, err := ReadPlan([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return saved
+}
+
+// Nothing that any form of a plan tells is lost in a document.
+func TestSavedPlan(t *testing.T) {
+	page := richFleet()
+	document := planJSON(t, page)
+	saved := readPlan(t, document)
+	if diff := cmp.Diff(document, planJSON(t, saved.Page)); diff != "" {
+		t.Errorf("written again the document differs (-want +got):\n%s", diff)
+	}
+	saved.Apply = page.Apply
+	for _, s := range []Style{{}, {Width: 80}} {
+		var want, got bytes.Buffer
+		if err := Plan(&want, page, s); err != nil {
+			t.Fatal(err)
+		}
+		if err := Plan(&got, saved.Page, s); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.String(), got.String()); diff != "" {
+			t.Errorf("the text differs (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// A document that was changed by hand shows it, whatever was changed; one of a later minor version does not.
+func TestChangedDocument(t *testing.T) {
+	p := &plan.Plan{}
+	document := planJSON(t, Page{Plan: p, Made: madeAt, Host: "cd1"})
+	if saved := readPlan(t, document); saved.Changed != nil {
+		t.Errorf("as it was made: %v", saved.Changed)
+	}
+	blanks := new(bytes.Buffer)
+	if err := json.Compact(blanks, []byte(document)); err != nil {
+		t.Fatal(err)
+	}
+	if saved := readPlan(t, blanks.String()); saved.Changed != nil {
+		t.Errorf("with other blanks: %v", saved.Changed)
+	}
+	for name, change := range map[string]*strings.Replacer{
+		"a field":              strings.NewReplacer(`"host": "cd1"`, `"host": "cd2"`),
+		"a field that is new":  strings.NewReplacer(`"host"`, `"new": 1, "host"`),
+		"the digest":           strings.NewReplacer(`"digest": "`, `"digest": "0`),
+		"a field that is gone": strings.NewReplacer(`"host": "cd1",`, ``),
+	} {
+		if saved := readPlan(t, change.Replace(document)); saved.Changed == nil {
+			t.Errorf("%s: nothing shows that it was changed", name)
+		}
+	}
+	page := richFleet() // its fingerprints are made up
+	if saved := readPlan(t, planJSON(t, page)); saved.Changed == nil || !strings.Contains(saved.Changed.Error(), "fingerprint") {
+		t.Errorf("fingerprints of something else: %v", saved.Changed)
+	}
+}
+
+func TestReadPlan(t *testing.T) {
+	document := planJSON(t, richFleet())
+	later := strings.Replace(document, `"format_version": "`+FormatVersion, `"format_version": "1.99", "new": "`, 1)
+	if saved := readPlan(t, later); len(saved.Plan.Decisions) == 0 {
+		t.Error("a later minor version is read as an empty plan")
+	}
+	for text, want := range map[string]string{
+		strings.Replace(document, `"format_version": "1.`, `"format_version": "2.`, 1): `its format_version is "2.`,
+		"{}":    `its format_version is ""`,
+		"plan":  "it is not JSON",
+		`[1,2]`: "it is not JSON",
+		`{"format_version": "1.0", "services": 1}`:                                           "it is not a plan",
+		`{"format_version": "1.0", "services": [{"service": "api", "steps": ["x"]}]}`:        `what it says of api is garbled: "x" is no address`,
+		`{"format_version": "1.0", "services": [{"service": "api", "held_until": "later"}]}`: `what it says of api is garbled: parsing time`,
+	} {
+		if _, err := ReadPlan([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.60s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+func FuzzReadPlan(f *testing.F) {
+	f.Add(`{"format_version": "1.4", "services": [{"service": "api", "changes": [{"label": "app", "history_known": true}]}]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		saved, err := ReadPlan([]byte(text))
+		if err != nil {
+			return
+		}
+		var out bytes.Buffer
+		if err := Plan(&out, saved.Page, Style{}); err != nil {
+			t.Fatal(err)
+		}
+		if again := readPlan(t, planJSON(t, saved.Page)); again.Changed != nil && saved.Changed == nil {
+			t.Errorf("written again it looks changed: %v", again.Changed)
+		}
+	})
+}
