@@ -24,17 +24,19 @@ func label(path cty.Path) string {
 	return ""
 }
 
-// compareChanges puts the config branch first, then orders by label.
-func compareChanges(a, b Change) int {
+func compareChanges(a, b Change) int { return CompareLabels(a.Label, b.Label) }
+
+// CompareLabels orders labels as people read them: the config branch first, then by name.
+func CompareLabels(a, b string) int {
 	switch {
-	case a.Label == b.Label:
+	case a == b:
 		return 0
-	case a.Label == ConfigLabel:
+	case a == ConfigLabel:
 		return -1
-	case b.Label == ConfigLabel:
+	case b == ConfigLabel:
 		return 1
 	}
-	return cmp.Compare(a.Label, b.Label)
+	return cmp.Compare(a, b)
 }
 
 // remember puts the histories where their changes are, and says among the reasons if one was rewritten.

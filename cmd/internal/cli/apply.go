@@ -19,6 +19,9 @@ type applyOptions struct {
 	selection
 	force       context.Context // ends when what runs is to be interrupted
 	auto        bool
+	expect      string // digits of a fingerprint
+	file        string // of a plan
+	strict      bool
 	json        bool
 	jsonInto    string
 	detailed    bool
@@ -33,18 +36,33 @@ type applyOptions struct {
 func newApply(c *common, force context.Context) *cobra.Command {
 	o := applyOptions{common: c, force: force}
 	cmd := &cobra.Command{
-		Use:   "apply",
+		Use:   "apply [FILE]",
 		Short: "Deploy what the plan says",
 		Long: "Makes a plan, asks whether to go on, and deploys each service by mojo once all\n" +
 			"that goes before it has succeeded. What was deployed is then stamped on the\n" +
 			"service's servers. With -auto nobody is asked, services that need a person are\n" +
-			"left alone, and nothing is printed if there is nothing to do.",
-		Example: "  cdplan apply\n  cdplan apply -target api\n  */5 * * * *  cdplan apply -auto          (in a crontab)",
-		Args:    noArguments,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return runApply(cmd.Context(), o) },
+			"left alone, and nothing is printed if there is nothing to do.\n" +
+			"With -expect, or a FILE that \"cdplan plan -out\" has written, nobody is asked\n" +
+			"either, and nothing is done that this plan does not say: a service that moved\n" +
+			"since is refused, and told with what moved.",
+		Example: "  cdplan apply\n  cdplan apply -target api\n  cdplan apply -expect 7f3a-91c2-d04e\n  */5 * * * *  cdplan apply -auto          (in a crontab)",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return errors.New("apply takes one FILE with a plan, or none: to select services, write -target")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				o.file = args[0]
+			}
+			return runApply(cmd.Context(), o)
+		},
 	}
 	o.selection.flags(cmd)
 	cmd.Flags().BoolVar(&o.auto, "auto", false, "do not ask; leave alone what needs a person; be silent if there is nothing to do")
+	cmd.Flags().StringVar(&o.expect, "expect", "", "do nothing but what the plan of this `FINGERPRINT` says, and do not ask")
+	cmd.Flags().BoolVar(&o.strict, "strict", false, "if any part of the plan that was approved does not hold any more, do nothing at all")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON lines: version, plan, events, results")
 	cmd.Flags().StringVar(&o.jsonInto, "json-into", "", "write the same JSON lines into `FILE`, beside the text on stdout")
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 if something was deployed, 6 if all that remains is held")
@@ -71,6 +89,13 @@ func runApply(ctx context.Context, o applyOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, fleet.close()) }()
+	expect, err := fleet.expected(o.expect, o.file)
+	if err != nil {
+		return err
+	}
+	if expect != nil {
+		expect.Strict = o.strict
+	}
 	if err := fleet.bequeath(o.config); err != nil {
 		return err
 	}
@@ -79,11 +104,11 @@ func runApply(ctx context.Context, o applyOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
-	p, err := fleet.plan(ctx, plan.Input{Past: r.past, Approved: !o.auto, Rules: plan.Rules{BreakFreeze: o.breakFreeze}})
+	p, err := fleet.plan(ctx, plan.Input{Past: r.past, Approved: !o.auto, Expect: expect, Rules: plan.Rules{BreakFreeze: o.breakFreeze}})
 	if err != nil {
 		return err
 	}
-	return r.follow(ctx, p, into)
+	return r.follow(ctx, p, expect, into)
 }
 
 func (o applyOptions) check() error {
@@ -92,8 +117,15 @@ func (o applyOptions) check() error {
 		return errors.New("-parallelism must be 1 or more")
 	case o.lockTimeout < 0:
 		return errors.New("-lock-timeout must be 0 or more")
-	case !o.auto && !o.canAsk():
-		return errors.New("apply asks before it deploys, and here is no terminal to ask on: give -auto to apply what needs no person")
+	case o.expect != "" && o.file != "":
+		return errors.New("-expect and a FILE both name the plan that was approved: give one of them")
+	case o.auto && o.approved():
+		return errors.New("-auto applies what needs no person, and -expect or a FILE what a person approved: give one of them")
+	case o.strict && !o.approved():
+		return errors.New("-strict goes with -expect or a FILE, the plan that was approved")
+	case !o.auto && !o.approved() && !o.canAsk():
+		return errors.New("apply asks before it deploys, and here is no terminal to ask on: give -expect with the fingerprint of a plan that was approved, " +
+			"or -auto to apply what needs no person")
 	case o.breakFreeze && strings.TrimSpace(o.reason) == "":
 		return errors.New("-break-freeze takes a -reason, which the journal keeps")
 	case o.reason != "" && !o.breakFreeze:
@@ -101,6 +133,9 @@ func (o applyOptions) check() error {
 	}
 	return nil
 }
+
+// approved says that the plan was approved before, so that nobody is asked.
+func (o applyOptions) approved() bool { return o.expect != "" || o.file != "" }
 
 // canAsk says whether there is a person to ask. The question goes to stderr, so that stdout holds the result alone.
 func (o applyOptions) canAsk() bool { return o.env.StdinTerminal && o.env.StderrTerminal }
@@ -129,7 +164,7 @@ func (o applyOptions) ask(ctx context.Context) bool {
 }
 
 // applyCode is the code of an apply. A failed deploy outweighs all else, then a refused one, then an error.
-func applyCode(p *plan.Plan, results []apply.Result, detailed bool) error {
+func applyCode(p *plan.Plan, results []apply.Result, asApproved, detailed bool) error {
 	seen := map[apply.Outcome]int{}
 	busy := 0
 	for _, r := range results {
@@ -145,7 +180,7 @@ func applyCode(p *plan.Plan, results []apply.Result, detailed bool) error {
 	switch {
 	case seen[apply.Failed]+seen[apply.Interrupted] > 0:
 		return exit(codeFailed)
-	case seen[apply.Refused] > 0:
+	case seen[apply.Refused] > 0 || !asApproved:
 		return exit(codeRefused)
 	case seen[apply.NotStarted] > busy:
 		return exit(codeError)

@@ -17,6 +17,8 @@ import (
 
 // output is where an apply tells what it does. Its methods are called one at a time.
 type output interface {
+	// approval tells, before anything is done, what is not as it was approved.
+	approval(view.Approval) error
 	// event tells what has come to pass, and what runs after it.
 	event(e apply.Event, running []view.Running)
 	// tick tells what runs, again and again, and of which services it is time to say so.
@@ -71,6 +73,14 @@ func (t *textOutput) begin() error {
 		t.env.say("\n") // before the progress, which follows on the same terminal
 	}
 	return err
+}
+
+// approval prints it on stderr, below the plan.
+func (t *textOutput) approval(a view.Approval) error {
+	if t.env.StdoutTerminal && t.env.StderrTerminal && !a.Holds() {
+		t.env.say("\n")
+	}
+	return view.Refused(t.env.Stderr, a, t.env.style(t.env.StderrTerminal))
 }
 
 func (t *textOutput) event(e apply.Event, running []view.Running) {
@@ -201,6 +211,8 @@ func (o applyOptions) jsonOutput(w io.Writer, fleet *opened, p *plan.Plan) (*jso
 	}
 	return &jsonOutput{stream: stream}, stream.Plan(fleet.page(p))
 }
+
+func (j *jsonOutput) approval(a view.Approval) error { return j.stream.Approval(a) }
 
 func (j *jsonOutput) event(e apply.Event, _ []view.Running) { j.err = cmp.Or(j.err, j.stream.Event(e)) }
 

@@ -15,7 +15,7 @@ type planOptions struct {
 	*common
 	selection
 	format
-	jsonInto string
+	out      string
 	detailed bool
 	verbose  bool
 }
@@ -33,7 +33,7 @@ func newPlan(c *common) *cobra.Command {
 	}
 	o.selection.flags(cmd)
 	o.format.flags(cmd)
-	cmd.Flags().StringVar(&o.jsonInto, "json-into", "", "write the JSON document into `FILE`, beside what goes to stdout")
+	cmd.Flags().StringVar(&o.out, "out", "", "keep the plan in `FILE` as well, as JSON: for apply, check and show")
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 if there is something to do, 6 if all of it is held")
 	cmd.Flags().BoolVar(&o.verbose, "verbose", false, "say on stderr which branches took a slower way to read, and why; -v is short for it")
 	return cmd
@@ -43,7 +43,7 @@ func runPlan(ctx context.Context, o planOptions) (err error) {
 	if err := o.format.check(); err != nil {
 		return err
 	}
-	into, err := createInto(o.jsonInto)
+	into, err := createInto(o.out)
 	if err != nil {
 		return err
 	}
@@ -72,8 +72,7 @@ func runPlan(ctx context.Context, o planOptions) (err error) {
 }
 
 func (o planOptions) print(fleet *opened, p *plan.Plan, into io.Writer) error {
-	page := fleet.page(p)
-	page.Apply = "cdplan apply" + o.selection.arguments()
+	page := fleet.offer(p, o.selection)
 	if into != nil {
 		if err := view.PlanJSON(into, page); err != nil {
 			return err

@@ -62,7 +62,7 @@ func goneText(past state.Past, gone []string) string {
 }
 
 // follow applies the plan and reports what has changed.
-func (r *run) follow(ctx context.Context, p *plan.Plan, into io.Writer) error {
+func (r *run) follow(ctx context.Context, p *plan.Plan, expect *plan.Expect, into io.Writer) error {
 	outputs, err := r.outputs(r.fleet, p, into)
 	if err != nil {
 		return err
@@ -70,8 +70,12 @@ func (r *run) follow(ctx context.Context, p *plan.Plan, into io.Writer) error {
 	if !r.auto {
 		r.fleet.tell(troubles(p))
 	}
+	holds, err := r.compare(expect, p, outputs)
+	if err != nil {
+		return err
+	}
 	acts := slices.ContainsFunc(p.Decisions, func(d plan.Decision) bool { return d.Verdict.Acts() })
-	if acts && !r.auto && !r.ask(ctx) {
+	if acts && !r.auto && !r.approved() && !r.ask(ctx) {
 		return nil
 	}
 	var results []apply.Result
@@ -93,10 +97,23 @@ func (r *run) follow(ctx context.Context, p *plan.Plan, into io.Writer) error {
 	switch {
 	case err != nil:
 		return err
-	case !acts:
+	case !acts && holds:
 		return planCode(p, r.detailed)
 	}
-	return applyCode(p, results, r.detailed)
+	return applyCode(p, results, holds, r.detailed)
+}
+
+// compare tells what is not as approved, before anything is done. It returns true if nothing is.
+func (r *run) compare(expect *plan.Expect, p *plan.Plan, outputs []output) (bool, error) {
+	if expect == nil {
+		return true, nil
+	}
+	a := approval(*expect, p, r.selection)
+	var err error
+	for _, out := range outputs {
+		err = errors.Join(err, out.approval(a))
+	}
+	return a.Holds(), err
 }
 
 // events passes events on, and reports how a service stands as soon as it is known.

@@ -101,19 +101,17 @@ func (o undoOptions) undo(ctx context.Context, name string) (err error) {
 
 // next prints the plan for the service as it is now.
 func (o undoOptions) next(ctx context.Context, name string) (err error) {
-	fleet, err := o.open(ctx, selection{}, false)
+	one := selection{targets: []string{name}}
+	fleet, err := o.open(ctx, one, false)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, fleet.close()) }()
-	fleet.selected = func(service string) bool { return service == name }
 	p, err := fleet.plan(ctx, plan.Input{Past: fleet.past(ctx)})
 	if err != nil {
 		return err
 	}
-	page := fleet.page(p)
-	page.Apply = "cdplan apply -target " + shellescape.Quote(name)
-	if err := o.env.printPlan(page); err != nil {
+	if err := o.env.printPlan(fleet.offer(p, one)); err != nil {
 		return err
 	}
 	fleet.tell(troubles(p))

@@ -188,11 +188,8 @@ func decisionJSON(d plan.Decision, faults Faults) jsonDecision {
 	decision := jsonDecision{Service: d.Service, Verdict: string(d.Verdict), Reasons: []string{}, Fingerprint: d.Fingerprint, Wave: d.Wave,
 		WaitsFor: notNil(d.WaitsFor), After: notNil(d.Declared.After), Held: clean(d.Held.String()), HeldBy: clean(d.Held.By), HeldReason: clean(d.Held.Reason),
 		HeldUntil: timestamp(d.Held.Until), LastAttempt: clean(d.Last), Servers: d.Copies, Behind: cleanAll(d.Behind), Others: cleanAll(d.Others), Doubt: clean(d.Doubt),
-		Wanted: []jsonWanted{}, Live: notNil(d.Live), Steps: []string{}, Changes: []jsonChange{}, Fallbacks: fallbacksJSON(d.Fallbacks),
+		Wanted: wantedJSON(d.Revisions), Live: notNil(d.Live), Steps: []string{}, Changes: []jsonChange{}, Fallbacks: fallbacksJSON(d.Fallbacks),
 		Diagnostics: diagnostics(faults(d.Service, d.Err))}
-	for _, label := range slices.Sorted(maps.Keys(d.Revisions)) {
-		decision.Wanted = append(decision.Wanted, jsonWanted{Label: label, Revno: d.Revisions[label].Revno, Revision: d.Revisions[label].ID})
-	}
 	if d.Usual.Median > 0 {
 		decision.Usual = usualJSON(d.Usual)
 	}
@@ -206,6 +203,15 @@ func decisionJSON(d plan.Decision, faults Faults) jsonDecision {
 		decision.Changes = append(decision.Changes, changeJSON(c))
 	}
 	return decision
+}
+
+// wantedJSON returns the revisions by label.
+func wantedJSON(revisions map[string]resource.Revision) []jsonWanted {
+	list := []jsonWanted{}
+	for _, label := range slices.Sorted(maps.Keys(revisions)) {
+		list = append(list, jsonWanted{Label: label, Revno: revisions[label].Revno, Revision: revisions[label].ID})
+	}
+	return list
 }
 
 func usualJSON(u state.Usual) *jsonUsual {

@@ -87,6 +87,16 @@ func (s *Stream) Results(results []apply.Result) error {
 	return s.write(line)
 }
 
+// Approval writes how the plan stands to the one that was approved.
+func (s *Stream) Approval(a Approval) error {
+	document := approvalDocument(a)
+	message := "plan " + ShortFingerprint(a.Expect.Fingerprint) + " holds"
+	if !a.Holds() {
+		message = "plan " + ShortFingerprint(a.Expect.Fingerprint) + " does not hold"
+	}
+	return s.write(jsonLine{Type: "approval", Message: message, Approval: &document})
+}
+
 // Changes writes how services stand now that stood otherwise before, a line for each change.
 func (s *Stream) Changes(changes []Change) error {
 	for _, c := range changes {
@@ -108,21 +118,22 @@ func (s *Stream) write(line jsonLine) error {
 // The documents. Lists are never null and always ordered.
 type (
 	jsonLine struct {
-		Type          string       `json:"type"`
-		Level         string       `json:"level"`
-		Time          string       `json:"time"`
-		Message       string       `json:"message"`
-		FormatVersion string       `json:"format_version,omitempty"`
-		Service       string       `json:"service,omitempty"`
-		Phase         string       `json:"phase,omitempty"`
-		Elapsed       *int         `json:"elapsed,omitempty"` // seconds
-		Log           string       `json:"log,omitempty"`
-		Usual         int          `json:"usual,omitempty"` // seconds
-		Plan          *jsonPlan    `json:"plan,omitempty"`
-		Result        *jsonResult  `json:"result,omitempty"`
-		Results       []jsonResult `json:"results,omitempty"`
-		Kind          string       `json:"kind,omitempty"`
-		Services      []string     `json:"services,omitempty"`
+		Type          string        `json:"type"`
+		Level         string        `json:"level"`
+		Time          string        `json:"time"`
+		Message       string        `json:"message"`
+		FormatVersion string        `json:"format_version,omitempty"`
+		Service       string        `json:"service,omitempty"`
+		Phase         string        `json:"phase,omitempty"`
+		Elapsed       *int          `json:"elapsed,omitempty"` // seconds
+		Log           string        `json:"log,omitempty"`
+		Usual         int           `json:"usual,omitempty"` // seconds
+		Plan          *jsonPlan     `json:"plan,omitempty"`
+		Result        *jsonResult   `json:"result,omitempty"`
+		Results       []jsonResult  `json:"results,omitempty"`
+		Approval      *jsonApproval `json:"approval,omitempty"`
+		Kind          string        `json:"kind,omitempty"`
+		Services      []string      `json:"services,omitempty"`
 	}
 	jsonResult struct {
 		Service string   `json:"service"`
