@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"launchpad.net/cdplan/providers/resource"
 )
 
 // Expect is a plan that was approved. What is not just as it says is left alone.
@@ -21,7 +23,7 @@ const (
 	AsApproved Standing = "as-approved" // it is just what was approved
 	Done       Standing = "done"        // nothing is left to do
 	Moved      Standing = "moved"       // it is something else by now, or the service is gone
-	Outside    Standing = "outside"     // the approved plan does nothing about the service
+	Outside    Standing = "outside"     // the approved plan does nothing about the service, or that is done by now, and more is to be done
 	CannotTell Standing = "cannot-tell" // the service is invalid or unknown by now
 )
 
@@ -81,6 +83,8 @@ func (c Compared) stand(whole bool) Standing {
 		return CannotTell
 	case c.Now.Fingerprint == "":
 		return Done
+	case slices.Equal(c.Now.Live, []string{resource.Hash(c.Was.Revisions)}):
+		return Outside
 	}
 	return Moved
 }
