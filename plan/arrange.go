@@ -10,13 +10,12 @@ import (
 // arrange settles, in the order given, what each service waits for and what holds it.
 func arrange(in Input, order []*Decision, decisions map[string]*Decision) {
 	outside, unlike := in.Expect.bars(slices.DeleteFunc(slices.Clone(order), func(d *Decision) bool { return !in.selected(d.Service) }))
-	passed := func(d *Decision) bool { return d.Verdict == Same || outside[d.Service] != "" }
 	probe := "" // the one service that is tried while the breaker is open
 	for _, decision := range order {
 		if len(decision.Steps) == 0 {
 			continue
 		}
-		first := before(decision.Declared, decisions, passed)
+		first := in.before(decision.Declared, decisions, outside)
 		verdict, hold := in.obstacle(decision, first, probe)
 		if reason := cmp.Or(outside[decision.Service], unlike[decision.Service]); reason != "" {
 			verdict, hold = Unapproved, Hold{Reason: reason}
@@ -44,15 +43,15 @@ func (in Input) obstacle(decision *Decision, first []*Decision, probe string) (V
 	if verdict, hold := in.Backoff.Of(decision, past, in.Now); verdict != "" {
 		return verdict, hold
 	}
-	if reason := in.blocked(first); reason != "" {
+	if reason := in.blocked(decision, first); reason != "" {
 		return Blocked, Hold{Reason: reason}
 	}
 	return in.broken(probe)
 }
 
-// before returns the services that stand before this one and are not simply passed, since they are as they should be: those it names in "after", and
-// through one that is passed, those that come before that.
-func before(service Service, decisions map[string]*Decision, passed func(*Decision) bool) []*Decision {
+// before returns the services that stand before this one and are not simply passed: those it names in "after", and through one that is passed, those that
+// come before that. Passed is what is as it should be, or taken to be, and what has nothing to do with the plan that was approved.
+func (in Input) before(service Service, decisions map[string]*Decision, outside map[string]string) []*Decision {
 	var found []*Decision
 	seen := map[string]bool{service.Name: true}
 	var walk func(names []string)
@@ -63,7 +62,7 @@ func before(service Service, decisions map[string]*Decision, passed func(*Decisi
 				continue
 			}
 			seen[name] = true
-			if passed(decision) {
+			if decision.Verdict == Same || outside[name] != "" || in.Deps == DepsIgnored && !in.selected(name) {
 				walk(decision.Declared.After)
 			} else {
 				found = append(found, decision)
@@ -75,14 +74,14 @@ func before(service Service, decisions map[string]*Decision, passed func(*Decisi
 	return found
 }
 
-// blocked returns which service that goes first stands in the way, or "".
-func (in Input) blocked(first []*Decision) string {
+// blocked returns which service that goes first stands in the way, or "". Of one that is not selected itself, only what would be in its way all the same.
+func (in Input) blocked(decision *Decision, first []*Decision) string {
 	for _, other := range first {
 		if !other.Verdict.Acts() {
 			return fmt.Sprintf("%s goes first and is %s", other.Service, other.Verdict)
 		}
-		if !in.selected(other.Service) {
-			return fmt.Sprintf("%s goes first, is to be %s and is not selected", other.Service, participle(other.Verdict))
+		if in.selected(decision.Service) && !in.selected(other.Service) {
+			return fmt.Sprintf("%s goes first, is to be %s and is %s", other.Service, participle(other.Verdict), in.unselected(other.Service))
 		}
 	}
 	return ""

@@ -44,6 +44,8 @@ type Input struct {
 	Approved bool              // a person stands behind the run: attended services are like any other
 	Selected func(string) bool // the services that the plan is for; nil selects all
 	Expect   *Expect           // the plan that was approved; nil if none was
+	Excluded func(string) bool // those among the others that DepsTaken does not take; nil for none
+	Deps     Deps              // what becomes of services that are not selected and go first
 
 	Rules
 
@@ -118,6 +120,8 @@ type Plan struct {
 	// Fingerprint is the hex SHA-256 over what is to be done, whether it is held or not. It depends on revisions alone, not on clocks,
 	// names of servers or the order of reading. It is empty if nothing is to be done.
 	Fingerprint string
+	// Taken are the services that were not selected and are here for DepsTaken, sorted.
+	Taken []string
 
 	schemas map[string]resource.Schema
 }
@@ -225,8 +229,8 @@ func Compute(in Input) *Plan {
 	order := slices.SortedFunc(maps.Values(decisions), func(a, b *Decision) int {
 		return cmp.Or(cmp.Compare(levels[a.Service], levels[b.Service]), cmp.Compare(a.Service, b.Service))
 	})
+	plan := &Plan{schemas: in.Schemas, Taken: in.take(order, decisions)}
 	arrange(in, order, decisions)
-	plan := &Plan{schemas: in.Schemas}
 	for _, decision := range order {
 		if in.selected(decision.Service) {
 			plan.Decisions = append(plan.Decisions, *decision)
@@ -250,10 +254,6 @@ func (in Input) decide(service Service) *Decision {
 	decision.remember(in)
 	decision.Fallbacks = service.Fallbacks(in.Readings, in.Histories)
 	return &decision
-}
-
-func (in Input) selected(service string) bool {
-	return in.Selected == nil || in.Selected(service)
 }
 
 // Counts returns how many services have each verdict.

@@ -229,9 +229,31 @@ func TestComputeOrder(t *testing.T) {
 			func(in *Input) { in.Selected = func(name string) bool { return name != "x" } }, "api redeploy wave=1; web redeploy wave=2 after=api"},
 		{"selected without what goes first", []situation{moved("web", "api"), moved("api", "")},
 			func(in *Input) { in.Selected = func(name string) bool { return name == "web" } },
-			`web blocked held="api goes first, is to be deployed and is not selected"`},
+			`web blocked held="api goes first, is to be deployed and is not selected: -with-deps takes it along, -no-deps goes without"`},
+		{"selected without all that goes first", []situation{moved("web", "api"), moved("api", "db"), moved("db", "")},
+			func(in *Input) { in.Selected = func(name string) bool { return name == "web" } },
+			`web blocked held="api goes first, is to be deployed and is not selected: -with-deps takes it along, -no-deps goes without"`},
 		{"selected, and what goes first is the same", []situation{moved("web", "api"), same("api", "")},
 			func(in *Input) { in.Selected = func(name string) bool { return name == "web" } }, "web redeploy wave=1"},
+		{"with what goes first", []situation{moved("web", "api x same"), moved("api", "db"), moved("db", ""), moved("x", ""), same("same", "far"), moved("far", ""),
+			moved("other", "more"), moved("more", "")},
+			func(in *Input) {
+				in.Selected, in.Excluded, in.Deps = func(name string) bool { return name == "web" }, func(name string) bool { return name == "x" }, DepsTaken
+			}, `db redeploy wave=1; far redeploy wave=1; api redeploy wave=2 after=db; ` +
+				`web blocked held="x goes first, is to be deployed and is excluded: -no-deps goes without"; taken: api db far`},
+		{"with what goes first, and nothing to do", []situation{same("web", "api"), moved("api", "")},
+			func(in *Input) { in.Selected, in.Deps = func(name string) bool { return name == "web" }, DepsTaken }, "web same"},
+		{"with what goes first, of all", []situation{moved("web", "api"), moved("api", "")},
+			func(in *Input) { in.Deps = DepsTaken }, "api redeploy wave=1; web redeploy wave=2 after=api"},
+		{"with what goes first and is invalid", []situation{moved("web", "api"), broken("api", "")},
+			func(in *Input) { in.Selected, in.Deps = func(name string) bool { return name == "web" }, DepsTaken }, `web blocked held="api goes first and is invalid"`},
+		{"without what goes first", []situation{moved("web", "api bad"), moved("api", "db"), moved("db", ""), broken("bad", "")},
+			func(in *Input) {
+				in.Selected, in.Deps = func(name string) bool { return name != "api" && name != "bad" }, DepsIgnored
+			},
+			"db redeploy wave=1; web redeploy wave=2 after=db"},
+		{"without what goes first, but for what is selected", []situation{moved("web", "api"), broken("api", "")},
+			func(in *Input) { in.Deps = DepsIgnored }, `api invalid err="line 3"; web blocked held="api goes first and is invalid"`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -241,6 +263,9 @@ func TestComputeOrder(t *testing.T) {
 				d.Reasons, d.Changes, d.Behind, d.Steps = nil, nil, nil, nil
 			}
 			got := strings.ReplaceAll(strings.TrimSpace(describe(p)), "\n", "; ")
+			if len(p.Taken) > 0 {
+				got += "; taken: " + strings.Join(p.Taken, " ")
+			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("plan (-want +got):\n%s", diff)
 			}

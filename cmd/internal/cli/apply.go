@@ -60,6 +60,7 @@ func newApply(c *common, force context.Context) *cobra.Command {
 		},
 	}
 	o.selection.flags(cmd)
+	o.selection.depsFlags(cmd)
 	cmd.Flags().BoolVar(&o.auto, "auto", false, "do not ask; leave alone what needs a person; be silent if there is nothing to do")
 	cmd.Flags().StringVar(&o.expect, "expect", "", "do nothing but what the plan of this `FINGERPRINT` says, and do not ask")
 	cmd.Flags().BoolVar(&o.strict, "strict", false, "if any part of the plan that was approved does not hold any more, do nothing at all")

@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
-	"slices"
 	"strings"
 	"time"
 
-	"al.essio.dev/pkg/shellescape"
 	"github.com/hashicorp/hcl/v2"
-	"github.com/spf13/cobra"
 
 	"launchpad.net/cdplan/cmd/internal/config"
 	"launchpad.net/cdplan/plan"
@@ -34,29 +30,8 @@ type opened struct {
 	types    map[string]providers.Resource
 	close    func() error
 	selected func(string) bool // nil selects all
-}
-
-// selection is which services a command is for.
-type selection struct {
-	targets  []string
-	excludes []string
-}
-
-func (s *selection) flags(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&s.targets, "target", nil, "only services that match `GLOB`; may be given several times")
-	cmd.Flags().StringArrayVar(&s.excludes, "exclude", nil, "no service that matches `GLOB`; may be given several times")
-}
-
-// arguments returns the selection as it is given on a command line, with a blank before each word.
-func (s selection) arguments() string {
-	var b strings.Builder
-	for _, glob := range s.targets {
-		b.WriteString(" -target " + shellescape.Quote(glob))
-	}
-	for _, glob := range s.excludes {
-		b.WriteString(" -exclude " + shellescape.Quote(glob))
-	}
-	return b.String()
+	excluded func(string) bool // those that -with-deps leaves out; nil for none
+	deps     plan.Deps
 }
 
 // open loads the fleet and opens its providers. Warnings go to stderr, unless quiet.
@@ -68,7 +43,7 @@ func (c *common) open(ctx context.Context, s selection, quiet bool) (*opened, er
 	if len(diags) > 0 && !quiet {
 		c.env.diagnose(diags, fleet.Sources.Files())
 	}
-	selected, err := s.match(fleet.Services)
+	chosen, err := s.choose(fleet.Services)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +51,7 @@ func (c *common) open(ctx context.Context, s selection, quiet bool) (*opened, er
 	if diags.HasErrors() {
 		return nil, errors.Join(&faults{diags, fleet.Sources.Files()}, closeAll())
 	}
-	return &opened{Fleet: fleet, env: c.env, types: types, close: closeAll, selected: selected}, nil
+	return &opened{Fleet: fleet, env: c.env, types: types, close: closeAll, selected: chosen.has, excluded: chosen.excludes, deps: s.deps()}, nil
 }
 
 // stateDir is /var/lib/cdplan with -system, else $CDPLAN_STATE, what cdplan.hcl says, or the default.
@@ -161,34 +136,6 @@ func (c *common) load() (*config.Fleet, hcl.Diagnostics) {
 	return config.Load(c.options())
 }
 
-// match returns whether a service is selected. A target that matches nothing is an error, since a typing error must not look like "nothing
-// to do".
-func (s selection) match(services []plan.Service) (func(string) bool, error) {
-	for _, glob := range slices.Concat(s.targets, s.excludes) {
-		if _, err := path.Match(glob, ""); err != nil {
-			return nil, fmt.Errorf("%q is not a pattern of service names: * stands for any text, ? for one character", glob)
-		}
-	}
-	for _, glob := range s.targets {
-		if !slices.ContainsFunc(services, func(service plan.Service) bool { return matches(glob, service.Name) }) {
-			return nil, fmt.Errorf("no service matches -target %s", glob)
-		}
-	}
-	selected := func(service string) bool {
-		is := func(glob string) bool { return matches(glob, service) }
-		return (len(s.targets) == 0 || slices.ContainsFunc(s.targets, is)) && !slices.ContainsFunc(s.excludes, is)
-	}
-	if !slices.ContainsFunc(services, func(service plan.Service) bool { return selected(service.Name) }) {
-		return nil, errors.New("-target and -exclude leave no service")
-	}
-	return selected, nil
-}
-
-func matches(glob, service string) bool {
-	ok, _ := path.Match(glob, service) // the pattern was checked
-	return ok
-}
-
 var errInterrupted = errors.New("interrupted while reading; nothing was done")
 
 // plan reads everything and computes the plan; if something moved, once more, with its history. The input holds what is not read here: the past
@@ -196,7 +143,8 @@ var errInterrupted = errors.New("interrupted while reading; nothing was done")
 func (o *opened) plan(ctx context.Context, in plan.Input) (*plan.Plan, error) {
 	refresh, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
-	in.Services, in.Schemas, in.Selected, in.Now = o.Services, o.Schemas, o.selected, o.env.Now().UTC()
+	in.Services, in.Schemas, in.Now = o.Services, o.Schemas, o.env.Now().UTC()
+	in.Selected, in.Excluded, in.Deps = o.selected, o.excluded, o.deps
 	in.Rules = o.rules(in.BreakFreeze)
 	in.Readings = state.Refresh(refresh, o.types, o.wanted(""))
 	if ctx.Err() != nil {

@@ -32,6 +32,7 @@ func newPlan(c *common) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runPlan(cmd.Context(), o) },
 	}
 	o.selection.flags(cmd)
+	o.selection.depsFlags(cmd)
 	o.format.flags(cmd)
 	cmd.Flags().StringVar(&o.out, "out", "", "keep the plan in `FILE` as well, as JSON: for apply, check and show")
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 if there is something to do, 6 if all of it is held")
@@ -61,6 +62,7 @@ func runPlan(ctx context.Context, o planOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	o.env.sayTaken(p)
 	if err := o.print(fleet, p, into); err != nil {
 		return err
 	}

@@ -63,6 +63,10 @@ func goneText(past state.Past, gone []string) string {
 
 // follow applies the plan and reports what has changed.
 func (r *run) follow(ctx context.Context, p *plan.Plan, expect *plan.Expect, into io.Writer) error {
+	acts := slices.ContainsFunc(p.Decisions, func(d plan.Decision) bool { return d.Verdict.Acts() })
+	if acts || !r.auto {
+		r.env.sayTaken(p)
+	}
 	outputs, err := r.outputs(r.fleet, p, into)
 	if err != nil {
 		return err
@@ -74,7 +78,6 @@ func (r *run) follow(ctx context.Context, p *plan.Plan, expect *plan.Expect, int
 	if err != nil {
 		return err
 	}
-	acts := slices.ContainsFunc(p.Decisions, func(d plan.Decision) bool { return d.Verdict.Acts() })
 	if acts && !r.auto && !r.approved() && !r.ask(ctx) {
 		return nil
 	}
@@ -132,7 +135,7 @@ func (r *run) events(ctx context.Context, p *plan.Plan, w *watch) func(apply.Eve
 func (r *run) finish(ctx context.Context, p *plan.Plan, results []apply.Result, toTheEnd bool) error {
 	r.report.all(ctx, p, results)
 	var errs []error
-	if toTheEnd && len(r.targets) == 0 && len(r.excludes) == 0 {
+	if toTheEnd && r.selection.all() {
 		var seen []string
 		for _, service := range r.fleet.Services {
 			seen = append(seen, service.Name)
