@@ -177,6 +177,9 @@ type KeyChange struct {
 	Public  bool   // the values may be shown to people; else they are not even here
 	From    string // empty for a key that was added
 	To      string // empty for one that was removed
+
+	// FromMask and ToMask stand for values that are not here. Within a plan equal values have the same number, from 1 on; 0 says that there is none.
+	FromMask, ToMask int
 }
 
 // KeyKind says what became of a key.
@@ -187,6 +190,12 @@ const (
 	KeyAdded   KeyKind = "added"
 	KeyRemoved KeyKind = "removed"
 	KeyChanged KeyKind = "changed"
+
+	// What becomes of a branch's location: another place, or at the same place another pin.
+	KeyRelocated KeyKind = "relocated"
+	KeyPinned    KeyKind = "pinned"
+	KeyUnpinned  KeyKind = "unpinned"
+	KeyRepinned  KeyKind = "repinned"
 )
 
 // Fallback is a resource that was read, or whose history was told, in a slower way than the usual one.

@@ -66,6 +66,7 @@ func branchSchema() resource.Schema {
 	return resource.Schema{
 		Doc:  "The tip of a Bazaar branch, or the revision that a pin names.",
 		Role: resource.Source,
+		Pin:  splitPin,
 		Attrs: map[string]resource.Attr{
 			"location": {Type: cty.String, Required: true, Public: true,
 				Doc: "An absolute path or a URL, followed by ;revno=N, ;revid=ID or ;tag=NAME to pin a revision."},

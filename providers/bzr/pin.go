@@ -33,6 +33,14 @@ var pinForm = regexp.MustCompile(`;(revno|revid|tag)=`)
 // revnoForm is a revision number: of the main line, or dotted.
 var revnoForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*$`)
 
+// splitPin slices a location before its pin, whether that can be one or not.
+func splitPin(text string) (place, pin string) {
+	if mark := pinForm.FindStringIndex(text); mark != nil {
+		return text[:mark[0]], text[mark[0]:]
+	}
+	return text, ""
+}
+
 // cutPin slices a location before its pin, which is all that follows the first mark of one, for ids and tags may hold any mark themselves.
 // Where the pin cannot be one, the error is a fault.
 func cutPin(text string) (place string, p pin, err error) {

@@ -370,6 +370,17 @@ func TestPinWithoutBrz(t *testing.T) {
 	checkFailure(t, r, "", "cannot read the tip of "+b+": /nonexistent/brz is not installed")
 }
 
+// What a location has before its pin is told without judging either.
+func TestPlaceOfALocation(t *testing.T) {
+	for location, want := range map[string][2]string{
+		"lp:x": {"lp:x", ""}, "lp:x;revno=41.2.1": {"lp:x", ";revno=41.2.1"}, "/x;tag=a;revno=1": {"/x", ";tag=a;revno=1"}, "/x;y=1": {"/x;y=1", ""}, "/x;revid=": {"/x", ";revid="},
+	} {
+		if place, pin := branchSchema().Place(location); place != want[0] || pin != want[1] {
+			t.Errorf("%s: %q and %q", location, place, pin)
+		}
+	}
+}
+
 func TestAt(t *testing.T) {
 	for _, test := range []struct{ location, revision, want string }{
 		{"lp:x", "41", "lp:x;revno=41"},

@@ -28,6 +28,18 @@ type Schema struct {
 	Doc   string // one sentence, for the reference
 	Role  Role   // empty for a provider's block
 	Attrs map[string]Attr
+
+	// Pin slices the location of a Source before its pin, which names one of its versions and is empty where none is named. It is nil for what
+	// knows no pins.
+	Pin func(location string) (place, pin string)
+}
+
+// Place returns where a location of s is, and its pin.
+func (s Schema) Place(location string) (place, pin string) {
+	if s.Pin == nil {
+		return location, ""
+	}
+	return s.Pin(location)
 }
 
 // Attr describes one attribute.

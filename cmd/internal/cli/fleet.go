@@ -173,6 +173,7 @@ func (o *opened) rules(breakFreeze bool) plan.Rules {
 
 // compareFiles tells which keys of each config.ini changed, and forgets the files, which may hold secrets.
 func compareFiles(schemas map[string]resource.Schema, p *plan.Plan) {
+	var masks config.Masks // for all of the plan
 	for _, decision := range p.Decisions {
 		for i, change := range decision.Changes {
 			h := change.History
@@ -180,7 +181,7 @@ func compareFiles(schemas map[string]resource.Schema, p *plan.Plan) {
 				continue
 			}
 			if change.Label == plan.ConfigLabel && (h.FileFrom != nil || h.FileTo != nil) {
-				decision.Changes[i].Keys, decision.Changes[i].KeysErr = config.CompareKeys(schemas, h.FileFrom, h.FileTo)
+				decision.Changes[i].Keys, decision.Changes[i].KeysErr = config.CompareKeys(schemas, &masks, h.FileFrom, h.FileTo)
 			}
 			h.FileFrom, h.FileTo = nil, nil
 		}

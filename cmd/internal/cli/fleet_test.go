@@ -22,10 +22,10 @@ func TestCompareFiles(t *testing.T) {
 	}{
 		{plan.ConfigLabel, nil, "[] <nil> known: false"},
 		{plan.ConfigLabel, &resource.History{}, "[] <nil> known: false"},
-		{plan.ConfigLabel, texts("[own]\nx = 1\n", "[own]\nx = 2\n"), "[{own x changed false  }] <nil> known: true"},
+		{plan.ConfigLabel, texts("[own]\nx = 1\n", "[own]\nx = 2\n"), "[{own x changed false   1 2}] <nil> known: true"},
 		{plan.ConfigLabel, texts("[own]\n", "# [own]\n"), "[] <nil> known: true"},
 		{plan.ConfigLabel, texts("hush", ""), "[] the deployed config.ini cannot be read known: false"},
-		{plan.ConfigLabel, &resource.History{FileTo: []byte("[own]\nx = 2\n")}, "[{own x added false  }] <nil> known: true"},
+		{plan.ConfigLabel, &resource.History{FileTo: []byte("[own]\nx = 2\n")}, "[{own x added false   0 1}] <nil> known: true"},
 		{"app", texts("[own]\nx = 1\n", "[own]\nx = 2\n"), "[] <nil> known: false"},
 	} {
 		p := &plan.Plan{Decisions: []plan.Decision{{Changes: []plan.Change{{Label: "spec"}, {Label: test.label, History: test.history}}}}}

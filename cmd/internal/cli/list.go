@@ -60,7 +60,7 @@ func runList(ctx context.Context, o listOptions) (err error) {
 	}
 	means := func(string, string) bool { return true }
 	if o.branch != "" {
-		if means, err = meant(o.branch, services); err != nil {
+		if means, err = fleet.meant(o.branch, services); err != nil {
 			_ = fleet.tellUnread(services) // the code is the same
 			return err
 		}
@@ -83,7 +83,7 @@ func runList(ctx context.Context, o listOptions) (err error) {
 }
 
 // meant returns which branches the text means: a location, or a label.
-func meant(text string, services []view.Listed) (func(service, label string) bool, error) {
+func (o *opened) meant(text string, services []view.Listed) (func(service, label string) bool, error) {
 	var branches []config.Branch
 	for _, service := range services {
 		for label, location := range service.Locations {
@@ -93,7 +93,7 @@ func meant(text string, services []view.Listed) (func(service, label string) boo
 			branches = append(branches, config.Branch{Service: service.Service, Label: label})
 		}
 	}
-	means, err := config.MatchBranch(text, branches)
+	means, err := o.MatchBranch(text, branches)
 	if err != nil {
 		return nil, err
 	}

@@ -202,7 +202,7 @@ func (o *opened) undone(ctx context.Context, u resource.Undo) (plan.Change, erro
 			u.To.Revno, u.From.Revno)
 	}
 	var unread error
-	if change.Keys, unread = config.CompareKeys(o.Schemas, history.FileTo, history.FileFrom); unread != nil {
+	if change.Keys, unread = config.CompareKeys(o.Schemas, &config.Masks{}, history.FileTo, history.FileFrom); unread != nil {
 		change.KeysErr = errors.New("cannot be compared, since one of the two files cannot be read")
 	}
 	history.FileFrom, history.FileTo = nil, nil // they may hold secrets

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -22,21 +21,16 @@ type Branch struct {
 func (f *Fleet) Branches(service plan.Service) []Branch {
 	var branches []Branch
 	for _, declared := range service.Resources {
-		if f.Schemas[declared.Addr.Type].Role == resource.Source {
-			branches = append(branches, Branch{service.Name, declared.Addr.Label, plainPlace(declared.Config.GetAttr("location").AsString())})
+		if schema := f.Schemas[declared.Addr.Type]; schema.Role == resource.Source {
+			branches = append(branches, Branch{service.Name, declared.Addr.Label, plainPlace(schema, declared.Config.GetAttr("location").AsString())})
 		}
 	}
 	return branches
 }
 
-// pinMark begins the pin of a location.
-var pinMark = regexp.MustCompile(`;(revno|revid|tag)=`)
-
 // plainPlace returns where a branch is, whichever revision of it is meant.
-func plainPlace(location string) string {
-	if mark := pinMark.FindStringIndex(location); mark != nil {
-		location = location[:mark[0]]
-	}
+func plainPlace(schema resource.Schema, location string) string {
+	location, _ = schema.Place(location)
 	place := []byte(location)
 	maskValue(place, true)
 	location = strings.TrimPrefix(string(place), "file://")
@@ -48,8 +42,8 @@ func plainPlace(location string) string {
 
 // MatchBranch returns which branches are meant: those at a location, or those with a label. If it is none of them, the error names the nearest, or says
 // what there is.
-func MatchBranch(text string, branches []Branch) (func(Branch) bool, error) {
-	place, label := plainPlace(text), strings.ToLower(text)
+func (f *Fleet) MatchBranch(text string, branches []Branch) (func(Branch) bool, error) {
+	place, label := plainPlace(f.Schemas["bzr_branch"], text), strings.ToLower(text)
 	means := func(b Branch) bool { return b.Label == label || b.Location != "" && b.Location == place }
 	if slices.ContainsFunc(branches, means) {
 		return means, nil

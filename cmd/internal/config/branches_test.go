@@ -10,6 +10,8 @@ import (
 )
 
 func TestMatchBranch(t *testing.T) {
+	fleet := &Fleet{Schemas: schemas(drivers())}
+	plainPlace := func(location string) string { return plainPlace(fleet.Schemas["bzr_branch"], location) }
 	branches := []Branch{{"api", "app", plainPlace("lp:~svc/api/trunk;revno=41")}, {"api", "docs", plainPlace("/srv/docs/")}, {"api", "old", ""},
 		{"web", "app", plainPlace("bzr+ssh://host/web;tag=a;b")}, {"web", "lib", plainPlace("sftp://ann:hush@host/lib")}, {"web", "root", plainPlace("/")}}
 	for text, want := range map[string]string{
@@ -31,7 +33,7 @@ func TestMatchBranch(t *testing.T) {
 		"": `no service has the branch "". There are the labels app, docs, lib, old, root.`,
 	} {
 		var found []string
-		means, err := MatchBranch(text, branches)
+		means, err := fleet.MatchBranch(text, branches)
 		for _, b := range branches {
 			if err == nil && means(b) {
 				found = append(found, b.Service+"/"+b.Label)
@@ -53,7 +55,7 @@ func TestMatchBranch(t *testing.T) {
 		"x":  "There are the labels branch-0, branch-1, branch-2, branch-3, branch-4, branch-5, branch-6, branch-7 and 2 more.",
 		"x:": "There is none.",
 	} {
-		if _, err := MatchBranch(text, many); err == nil || !strings.HasSuffix(err.Error(), want) {
+		if _, err := fleet.MatchBranch(text, many); err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%q: %v, want ... %s", text, err, want)
 		}
 	}

@@ -23,8 +23,8 @@ type settingID struct{ section, key string }
 // are fixed, with what [DEFAULT] gives. A nil text is a file that is not there. The result is never nil, but with an error, which is fit to be
 // shown and says which of the texts cannot be read.
 //
-// The values themselves are given only where the schemas call them public and they cannot hold a password.
-func CompareKeys(schemas map[string]resource.Schema, from, to []byte) ([]plan.KeyChange, error) {
+// The values themselves are given only where the schemas call them public and they cannot hold a password; for all others there are the numbers of the masks.
+func CompareKeys(schemas map[string]resource.Schema, masks *Masks, from, to []byte) ([]plan.KeyChange, error) {
 	before, err := settings("deployed", from)
 	if err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func CompareKeys(schemas map[string]resource.Schema, from, to []byte) ([]plan.Ke
 	changes := []plan.KeyChange{}
 	for _, id := range ids {
 		if kind := compareValues(before[id], after[id]); kind != "" {
-			changes = append(changes, id.change(schemas, kind, before[id], after[id]))
+			changes = append(changes, id.change(schemas, masks, kind, before[id], after[id]))
 		}
 	}
 	return changes, nil
@@ -97,8 +97,8 @@ func compareValues(from, to *value) plan.KeyKind {
 	return ""
 }
 
-// change tells the values if they may be shown.
-func (id settingID) change(schemas map[string]resource.Schema, kind plan.KeyKind, from, to *value) plan.KeyChange {
+// change tells the values if they may be shown, and else their masks.
+func (id settingID) change(schemas map[string]resource.Schema, masks *Masks, kind plan.KeyKind, from, to *value) plan.KeyChange {
 	c := plan.KeyChange{Section: id.section, Key: id.key, Kind: kind}
 	var texts [2]string
 	for i, v := range []*value{from, to} {
@@ -106,10 +106,42 @@ func (id settingID) change(schemas map[string]resource.Schema, kind plan.KeyKind
 			texts[i] = v.Text
 		}
 	}
+	if kind == plan.KeyChanged && id.location() {
+		c.Kind = compareLocations(schemas["bzr_branch"], texts[0], texts[1])
+	}
 	if publicSetting(schemas, id) && innocent(texts[0]) && innocent(texts[1]) {
 		c.Public, c.From, c.To = true, texts[0], texts[1]
+		return c
+	}
+	if from != nil {
+		c.FromMask = masks.number(texts[0])
+	}
+	if to != nil {
+		c.ToMask = masks.number(texts[1])
 	}
 	return c
+}
+
+// location says that the value is the location of a branch.
+func (id settingID) location() bool {
+	return id.section == branchesSection || id == settingID{mojoSection, specLabel}
+}
+
+// compareLocations returns what became of a location that is written in another way than before.
+func compareLocations(schema resource.Schema, from, to string) plan.KeyKind {
+	_, oldPin := schema.Place(from)
+	_, newPin := schema.Place(to)
+	switch {
+	case plainPlace(schema, from) != plainPlace(schema, to):
+		return plan.KeyRelocated
+	case oldPin == newPin:
+		return plan.KeyChanged
+	case oldPin == "":
+		return plan.KeyPinned
+	case newPin == "":
+		return plan.KeyUnpinned
+	}
+	return plan.KeyRepinned
 }
 
 // publicSetting says whether the value becomes an attribute that may be shown. What the plan itself goes by may be.
@@ -123,9 +155,9 @@ func publicSetting(schemas map[string]resource.Schema, id settingID) bool {
 	}
 	switch id.section {
 	case mojoSection:
-		return schemas["mojo_run"].Attrs[id.key].Public && (id.key != specLabel || location)
+		return id.key == "record" || schemas["mojo_run"].Attrs[id.key].Public && (id.key != specLabel || location)
 	case novaSection:
-		return schemas["nova_stamp"].Attrs[id.key].Public
+		return schemas["nova_stamp"].Attrs[attribute(id.key)].Public
 	}
 	return id.key != "timeout" || schemas["mojo_run"].Attrs[id.key].Public
 }
@@ -133,7 +165,11 @@ func publicSetting(schemas map[string]resource.Schema, id settingID) bool {
 // plainURL is a URL without anything that could be a password: at most a user's name, and no query.
 var plainURL = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://([A-Za-z0-9._-]+@)?([A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?(/[^@?#]*)?$`)
 
+// revisionID is a pin by an id as Bazaar makes them, which has an "@" and no password before it.
+var revisionID = regexp.MustCompile(`;revid=[A-Za-z0-9._+-]+@[A-Za-z0-9._-]+-[0-9]{14}-[a-z0-9]{16}$`)
+
 // innocent says that a text cannot hold a password as locations may.
 func innocent(text string) bool {
+	text = revisionID.ReplaceAllString(text, "")
 	return !strings.Contains(text, "@") && !strings.Contains(text, "://") || plainURL.MatchString(text)
 }

@@ -34,6 +34,22 @@ func mask(src []byte) []byte {
 	return shown
 }
 
+// Masks numbers values that may not be shown, in the order in which they are met; equal ones have the same number. The zero Masks has met none. It
+// holds the values, so that nothing may keep it for longer than it takes to make a plan.
+type Masks struct {
+	numbers map[string]int
+}
+
+func (m *Masks) number(text string) int {
+	if m.numbers == nil {
+		m.numbers = map[string]int{}
+	}
+	if m.numbers[text] == 0 {
+		m.numbers[text] = len(m.numbers) + 1
+	}
+	return m.numbers[text]
+}
+
 var (
 	sectionHeader = regexp.MustCompile(`^\[([^\]]*)\]\s*$`)
 	urlPassword   = regexp.MustCompile(`(?:://|lp:~?)[^:@/\s]*:(.*)@`)

@@ -179,16 +179,22 @@ func keysDetail(c plan.Change, s Style) []string {
 
 func keyText(c plan.KeyChange) string {
 	name := fmt.Sprintf("[%s] %s ", clean(c.Section), cut(clean(c.Key), 40))
-	switch {
-	case !c.Public:
-		return name + string(c.Kind)
-	case c.Kind == plan.KeyAdded:
-		return name + "added: " + valueText(c.To)
-	case c.Kind == plan.KeyRemoved:
-		return name + "removed: " + valueText(c.From)
+	from, to := valueText(c.From), valueText(c.To)
+	if !c.Public {
+		from, to = maskText(c.FromMask), maskText(c.ToMask)
 	}
-	return name + valueText(c.From) + " -> " + valueText(c.To)
+	switch c.Kind {
+	case plan.KeyAdded:
+		return name + "added: " + to
+	case plan.KeyRemoved:
+		return name + "removed: " + from
+	case plan.KeyChanged:
+		return name + from + " -> " + to
+	}
+	return name + string(c.Kind) + ": " + from + " -> " + to
 }
+
+func maskText(number int) string { return fmt.Sprintf("masked #%d", number) }
 
 func valueText(text string) string {
 	if text == "" {

@@ -96,12 +96,14 @@ type (
 		KeysError    string        `json:"keys_error"`
 	}
 	jsonKey struct {
-		Section string `json:"section"`
-		Key     string `json:"key"`
-		Change  string `json:"change"`
-		Public  bool   `json:"public"`
-		From    string `json:"from"`
-		To      string `json:"to"`
+		Section  string `json:"section"`
+		Key      string `json:"key"`
+		Change   string `json:"change"`
+		Public   bool   `json:"public"`
+		From     string `json:"from"`
+		To       string `json:"to"`
+		FromMask int    `json:"from_mask"`
+		ToMask   int    `json:"to_mask"`
 	}
 	jsonRevision struct {
 		Revno    string `json:"revno"`
@@ -231,7 +233,7 @@ func changeJSON(c plan.Change) jsonChange {
 		Lost: []jsonCommit{}, Keys: []jsonKey{}}
 	for _, key := range c.Keys {
 		change.Keys = append(change.Keys, jsonKey{Section: clean(key.Section), Key: clean(key.Key), Change: string(key.Kind), Public: key.Public,
-			From: clean(key.From), To: clean(key.To)})
+			From: clean(key.From), To: clean(key.To), FromMask: key.FromMask, ToMask: key.ToMask})
 	}
 	change.KeysKnown = c.Keys != nil
 	if c.KeysErr != nil {

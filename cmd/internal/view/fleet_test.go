@@ -101,7 +101,12 @@ func richActing() []plan.Decision {
 		Files: &resource.Files{Count: 1, Areas: []resource.Area{{Name: ".", Files: 1}}}})
 	config.Keys = []plan.KeyChange{{Section: "mojo", Key: "stage", Kind: plan.KeyChanged, Public: true, From: "staging", To: "production"},
 		{Section: "service", Key: "timeout", Kind: plan.KeyAdded, Public: true, To: "90m"},
-		{Section: "environment", Key: "API_SECRET", Kind: plan.KeyChanged}, {Section: "environment", Key: "OLD_TOKEN", Kind: plan.KeyRemoved}}
+		{Section: "branches", Key: "app", Kind: plan.KeyRelocated, Public: true, From: "lp:~team/api/trunk", To: "lp:~svc/api/trunk"},
+		{Section: "branches", Key: "charm", Kind: plan.KeyPinned, Public: true, From: "lp:~svc/api/charm", To: "lp:~svc/api/charm;revno=41"},
+		{Section: "branches", Key: "lib", Kind: plan.KeyUnpinned, Public: true, From: "lp:lib;tag=1.0", To: "lp:lib"},
+		{Section: "branches", Key: "tools", Kind: plan.KeyRepinned, Public: true, From: "lp:tools;revno=7", To: "lp:tools;revno=8"},
+		{Section: "environment", Key: "API_SECRET", Kind: plan.KeyChanged, FromMask: 1, ToMask: 2},
+		{Section: "environment", Key: "OLD_TOKEN", Kind: plan.KeyRemoved, FromMask: 3}}
 	wide := &resource.History{Commits: []resource.Commit{richCommit(57, "山田太郎", "検索の速度を上げる"), richCommit(56, "Zoë Müller", "Größe der Übersicht — “fest”")}}
 	many := &resource.History{Commits: manyCommits(40)[:20], More: 260}
 	return []plan.Decision{

@@ -150,7 +150,8 @@ func (u *jsonUsual) usual() state.Usual {
 func (c jsonChange) change() (plan.Change, error) {
 	change := plan.Change{Label: c.Label, Location: c.Location, From: c.From.revision(), To: c.To.revision()}
 	for _, key := range c.Keys {
-		change.Keys = append(change.Keys, plan.KeyChange{Section: key.Section, Key: key.Key, Kind: plan.KeyKind(key.Change), Public: key.Public, From: key.From, To: key.To})
+		change.Keys = append(change.Keys, plan.KeyChange{Section: key.Section, Key: key.Key, Kind: plan.KeyKind(key.Change), Public: key.Public,
+			From: key.From, To: key.To, FromMask: key.FromMask, ToMask: key.ToMask})
 	}
 	if c.KeysKnown && change.Keys == nil {
 		change.Keys = []plan.KeyChange{}

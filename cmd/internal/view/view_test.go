@@ -240,7 +240,7 @@ func TestCommits(t *testing.T) {
 
 func TestKeys(t *testing.T) {
 	stage := plan.KeyChange{Section: "mojo", Key: "stage", Kind: plan.KeyChanged, Public: true, From: "production", To: "staging"}
-	secret := plan.KeyChange{Section: "environment", Key: "API_KEY", Kind: plan.KeyChanged}
+	secret := plan.KeyChange{Section: "environment", Key: "API_KEY", Kind: plan.KeyChanged, FromMask: 1, ToMask: 12}
 	for _, test := range []struct {
 		keys []plan.KeyChange
 		err  error
@@ -250,19 +250,25 @@ func TestKeys(t *testing.T) {
 		{nil, errors.New("the deployed config.ini cannot be read"), "    keys: the deployed config.ini cannot be read\n"},
 		{[]plan.KeyChange{}, nil, "    keys: none changed\n"},
 		{[]plan.KeyChange{stage}, nil, "    keys: [mojo] stage production -> staging\n"},
-		{[]plan.KeyChange{secret}, nil, "    keys: [environment] API_KEY changed\n"},
+		{[]plan.KeyChange{secret}, nil, "    keys: [environment] API_KEY masked #1 -> masked #12\n"},
 		{[]plan.KeyChange{
 			{Section: "mojo", Key: "series", Kind: plan.KeyAdded, Public: true, To: "jammy"},
 			{Section: "mojo", Key: "stage", Kind: plan.KeyRemoved, Public: true, From: "devel"},
 			{Section: "mojo", Key: "manifest", Kind: plan.KeyChanged, Public: true, From: "old"},
-			{Section: "own", Key: "x", Kind: plan.KeyRemoved},
+			{Section: "branches", Key: "app", Kind: plan.KeyPinned, Public: true, From: "lp:x", To: "lp:x;revno=41"},
+			{Section: "branches", Key: "lib", Kind: plan.KeyRelocated, FromMask: 2, ToMask: 3},
+			{Section: "own", Key: "x", Kind: plan.KeyRemoved, FromMask: 4},
+			{Section: "own", Key: "y", Kind: plan.KeyAdded, ToMask: 4},
 		}, nil, `    keys:
       [mojo] series added: jammy
       [mojo] stage removed: devel
       [mojo] manifest old -> nothing
-      [own] x removed
+      [branches] app pinned: lp:x -> lp:x;revno=41
+      [branches] lib relocated: masked #2 -> masked #3
+      [own] x removed: masked #4
+      [own] y added: masked #4
 `},
-		{slices.Repeat([]plan.KeyChange{secret}, 13), nil, "    keys:\n" + strings.Repeat("      [environment] API_KEY changed\n", 10) + "      and 3 more\n"},
+		{slices.Repeat([]plan.KeyChange{secret}, 13), nil, "    keys:\n" + strings.Repeat("      [environment] API_KEY masked #1 -> masked #12\n", 10) + "      and 3 more\n"},
 	} {
 		got := detailOf(t, func(c *plan.Change) { c.Keys, c.KeysErr = test.keys, test.err }, Style{})
 		if diff := cmp.Diff(test.want, got); diff != "" {
@@ -361,7 +367,8 @@ func TestChangeJSON(t *testing.T) {
 	commits[0].Bugs, commits[0].Merged = []string{"https://launchpad.net/bugs/1"}, &resource.Merged{Revisions: 4, Authors: []string{"bob", "eve"}}
 	got, err := json.Marshal(changeJSON(plan.Change{
 		Label: "config", Location: "/x", From: resource.Revision{Revno: "1", ID: "r-1"},
-		Keys: []plan.KeyChange{{Section: "mojo", Key: "stage", Kind: plan.KeyChanged, Public: true, From: "a", To: "b"}}, KeysErr: errors.New("no keys"),
+		Keys: []plan.KeyChange{{Section: "mojo", Key: "stage", Kind: plan.KeyChanged, Public: true, From: "a", To: "b"},
+			{Section: "own", Key: "x", Kind: plan.KeyChanged, FromMask: 1, ToMask: 2}}, KeysErr: errors.New("no keys"),
 		History: &resource.History{Commits: commits, More: 3, Rewritten: true, Lost: []resource.Commit{{Revision: resource.Revision{Revno: "1", ID: "r-1"}}},
 			LostMore: 2, Back: true, Files: &resource.Files{Count: 5, Areas: []resource.Area{{Name: "hooks", Files: 5}}}, Err: errors.New("no route")},
 	}))
@@ -373,7 +380,8 @@ func TestChangeJSON(t *testing.T) {
 		`"merged":{"revisions":4,"authors":["bob","eve"]},"bugs":["https://launchpad.net/bugs/1"]}],"more":3,` +
 		`"lost":[{"revno":"1","revision":"r-1","author":"","date":"","subject":"","merged":null,"bugs":[]}],"lost_more":2,` +
 		`"files":{"count":5,"areas":[{"name":"hooks","files":5}]},"history_known":true,"history_error":"no route",` +
-		`"keys":[{"section":"mojo","key":"stage","change":"changed","public":true,"from":"a","to":"b"}],"keys_known":true,"keys_error":"no keys"}`
+		`"keys":[{"section":"mojo","key":"stage","change":"changed","public":true,"from":"a","to":"b","from_mask":0,"to_mask":0},` +
+		`{"section":"own","key":"x","change":"changed","public":false,"from":"","to":"","from_mask":1,"to_mask":2}],"keys_known":true,"keys_error":"no keys"}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("change (-want +got):\n%s", diff)
 	}
