@@ -141,7 +141,7 @@ func since(c plan.Compared, label string, s Style) []string {
 		}
 		for i, commit := range change.History.Commits {
 			if commit.ID == c.Was.Revisions[label].ID {
-				return commitLines(change.History.Commits[:i], 0, "    ", s)
+				return whole(s, layout{}).commitLines(change.History.Commits[:i], 0, "    ")
 			}
 		}
 	}

@@ -14,6 +14,7 @@ import (
 // How much is shown of a change; the rest is counted.
 const (
 	maxCommits = 5 // the newest, of those that came and of those that were lost
+	maxServers = 6
 	maxAuthors = 3 // of a merge
 	maxBugs    = 3 // of a commit
 	maxAreas   = 4
@@ -22,35 +23,40 @@ const (
 )
 
 // changeDetail tells one change: between which revisions, what they say, and which keys of a config.ini they change.
-func changeDetail(c plan.Change, s Style) []string {
-	texts := []string{strings.TrimRight(fmt.Sprintf("  %s %s  %s", clean(c.Label), arrow(c), s.paint(faint, clean(c.Location))), " ")}
+func changeDetail(c plan.Change, s Style) []string { return whole(s, layout{}).changeLines(c) }
+
+func (m manner) changeLines(c plan.Change) []string {
+	texts := []string{strings.TrimRight(fmt.Sprintf("  %s%s %s  %s", m.begin(), clean(c.Label), arrow(c), m.paint(faint, clean(c.Location))), " ")}
 	if c.History != nil {
-		texts = append(texts, historyDetail(*c.History, s)...)
+		texts = append(texts, m.historyLines(*c.History)...)
 	}
-	return append(texts, keysDetail(c, s)...)
+	if !m.keys {
+		return texts
+	}
+	return append(texts, keysDetail(c, m.Style)...)
 }
 
-// historyDetail tells what was lost, what came, and which files it touches; of a history that was read in part, that part.
-func historyDetail(h resource.History, s Style) []string {
-	texts := standing(h, s)
+// historyLines tells what was lost, what came, and which files it touches; of a history that was read in part, that part.
+func (m manner) historyLines(h resource.History) []string {
+	texts := m.standing(h)
 	if h.Err != nil {
-		texts = append(texts, "    the log could not be read: "+clean(h.Err.Error()))
+		texts = append(texts, m.wrapped("    ", "the log could not be read: "+clean(h.Err.Error()))...)
 	}
-	texts = append(texts, commitLines(h.Commits, h.More, "    ", s)...)
-	if h.Files != nil {
-		texts = append(texts, cut("    touches "+filesText(*h.Files), s.Width))
+	texts = append(texts, m.commitLines(h.Commits, h.More, "    ")...)
+	if h.Files != nil && m.files {
+		texts = append(texts, cut("    touches "+filesText(*h.Files), m.Width))
 	}
 	return texts
 }
 
 // standing tells how the deployed revision stands to the wanted one, unless it simply comes before it.
-func standing(h resource.History, s Style) []string {
-	rewritten := "    " + s.paint(red, "history rewritten")
+func (m manner) standing(h resource.History) []string {
+	rewritten := "    " + m.paint(red, "history rewritten")
 	switch {
 	case h.Rewritten && len(h.Lost) == 0:
 		return []string{rewritten + ": the deployed revision is not among those that lead to this one"}
 	case h.Rewritten:
-		return append([]string{rewritten + "; lost:"}, commitLines(h.Lost, h.LostMore, "      ", s)...)
+		return append([]string{rewritten + "; lost:"}, m.commitLines(h.Lost, h.LostMore, "      ")...)
 	case h.Back && len(h.Commits) == 0:
 		return []string{"    back to a revision before the deployed one"}
 	case h.Back:
@@ -59,13 +65,16 @@ func standing(h resource.History, s Style) []string {
 	return nil
 }
 
-// commitLines tells the first of the commits; more is how many there are beside them.
-func commitLines(commits []resource.Commit, more int, indent string, s Style) []string {
-	var texts []string
-	for _, commit := range commits {
-		texts = append(texts, cut(indent+commitText(commit), s.Width))
+// commitLines tells the newest of the commits; more is how many there are beside them.
+func (m manner) commitLines(commits []resource.Commit, more int, indent string) []string {
+	if m.commits == 0 && len(commits)+more > 0 {
+		return []string{indent + plural(len(commits)+more, "commit")}
 	}
-	return limit(texts, maxCommits, more, indent)
+	var texts []string
+	for _, commit := range commits[:min(len(commits), m.commits)] {
+		texts = append(texts, cut(indent+commitText(commit), m.Width))
+	}
+	return limit(texts, m.commits, more+len(commits)-len(texts), indent)
 }
 
 // limit cuts a list of lines short and counts the rest, to which more belong that are not in the list.

@@ -1,19 +1,13 @@
 package view
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
-
-	"github.com/hashicorp/hcl/v2"
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
+	"time"
 
 	"launchpad.net/cdplan/plan"
-	"launchpad.net/cdplan/providers/resource"
 )
 
 // Plan writes the plan for a terminal: how much is to be done, a line for each service that is not simply the same, and what moved.
@@ -26,15 +20,25 @@ func Plan(w io.Writer, page Page, s Style) error {
 	if len(shown) == 0 {
 		return nil
 	}
-	if err := lines(w, "", planTable(shown, s)); err != nil {
+	l := fitted(shown, s.Width)
+	if err := lines(w, append([]string{""}, planTable(shown, l, s)...)...); err != nil {
 		return err
 	}
-	for _, decision := range shown {
-		if err := lines(w, detail(decision, s)...); err != nil {
+	for _, told := range whole(s, l).blocks(shown) {
+		if err := lines(w, told.text(s)...); err != nil {
 			return err
 		}
 	}
 	return lines(w, hint(page)...)
+}
+
+// text returns the block as a terminal shows it.
+func (b block) text(s Style) []string {
+	texts := []string{"", cut(s.paint(bold, b.service)+": "+b.title, s.Width)}
+	for _, line := range b.lines {
+		texts = append(texts, cut(line, s.Width))
+	}
+	return texts
 }
 
 // hint names the commands that come next, where there are any.
@@ -86,20 +90,78 @@ var (
 	resting = []plan.Verdict{plan.Held, plan.Frozen, plan.Waiting, plan.Parked, plan.Unapproved, plan.Blocked, plan.Invalid, plan.Unknown, plan.Same}
 )
 
+// headline says what the plan is for, in two lines at most where there is room for them.
 func headline(p *plan.Plan, s Style) []string {
-	counts := p.Counts()
-	todo, rest := tally(counts, acting), tally(counts, resting)
+	does, leaves := outlook(p)
+	var texts []string
 	switch {
-	case len(todo) > 0:
-		first := fmt.Sprintf("Plan %s: %s.", ShortFingerprint(p.Fingerprint), strings.Join(todo, ", "))
-		if len(rest) == 0 {
-			return []string{s.paint(bold, first)}
-		}
-		return []string{s.paint(bold, first), strings.Join(rest, ", ") + "."}
-	case counts[plan.Same] == len(p.Decisions):
-		return []string{s.paint(bold, fmt.Sprintf("No changes: %s, all as their branches say.", plural(len(p.Decisions), "service")))}
+	case len(does) > 0:
+		texts = list("Plan "+ShortFingerprint(p.Fingerprint)+": ", does, s.Width)
+	case p.Counts()[plan.Same] == len(p.Decisions):
+		return []string{s.paint(bold, "No changes: "+plural(len(p.Decisions), "service")+", all as their branches say.")}
+	default:
+		texts, leaves = list("Nothing to apply: ", leaves, s.Width), nil
 	}
-	return []string{s.paint(bold, fmt.Sprintf("Nothing to apply: %s.", strings.Join(rest, ", ")))}
+	for i, line := range texts {
+		texts[i] = s.paint(bold, line)
+	}
+	return append(texts, list("", leaves, s.Width)...)
+}
+
+// list makes a sentence of the items, broken between them into lines of at most width columns; no line if there are none.
+func list(begin string, items []string, width int) []string {
+	var texts []string
+	line := begin
+	for i, item := range items {
+		end := ","
+		if i == len(items)-1 {
+			end = "."
+		}
+		if width > 0 && columns(line+item+end) > width {
+			texts, line = append(texts, strings.TrimRight(line, " ")), ""
+		}
+		line += item + end + " "
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	return append(texts, strings.TrimRight(line, " "))
+}
+
+// outlook tells how much apply does and how long that usually takes, and how much is left as it is.
+func outlook(p *plan.Plan) (does, leaves []string) {
+	counts := p.Counts()
+	does, leaves = tally(counts, acting), tally(counts, resting)
+	if usually := estimate(p); usually != "" {
+		does = append(does, usually)
+	}
+	return does, leaves
+}
+
+// estimate says how long apply usually takes, as far as that is known.
+func estimate(p *plan.Plan) string {
+	usual, known := p.Usual()
+	median, p90 := spoken(usual.Median), spoken(usual.P90)
+	switch {
+	case usual.Median <= 0:
+		return ""
+	case !known:
+		return "at least " + median
+	case median == p90:
+		return "about " + median
+	}
+	return fmt.Sprintf("about %s (9 in 10 within %s)", median, p90)
+}
+
+// spoken tells a duration in a sentence, to the minute if it is as long as one.
+func spoken(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	}
+	return fmt.Sprintf("%d h %02d min", d/time.Hour, d%time.Hour/time.Minute)
 }
 
 func tally(counts map[plan.Verdict]int, verdicts []plan.Verdict) []string {
@@ -140,163 +202,3 @@ var marks = map[plan.Verdict]string{plan.New: "+", plan.Redeploy: "~", plan.Reco
 	plan.Parked: "!", plan.Unapproved: "=", plan.Blocked: "=", plan.Invalid: "!", plan.Unknown: "?"}
 
 var colors = map[plan.Verdict]color{plan.New: green, plan.Redeploy: yellow, plan.Record: green, plan.Waiting: red, plan.Parked: red, plan.Invalid: red, plan.Unknown: red}
-
-// How long a note may be, and the lines that tell below the table what had no room in it.
-const (
-	noteCut   = 60
-	holdWidth = 68
-)
-
-func planTable(shown []plan.Decision, s Style) string {
-	t := newTable("   service", "action", "change", "commits", "servers", "wave", "note")
-	t.SetColumnConfigs([]table.ColumnConfig{{Name: "commits", Align: text.AlignRight, AlignHeader: text.AlignRight}, {Name: "servers", Align: text.AlignRight, AlignHeader: text.AlignRight},
-		{Name: "wave", Align: text.AlignRight, AlignHeader: text.AlignRight}})
-	t.SetAllowedRowLength(s.Width)
-	for _, d := range shown {
-		wave := "-"
-		if d.Wave > 0 {
-			wave = strconv.Itoa(d.Wave)
-		}
-		t.AppendRow(table.Row{" " + s.paint(colors[d.Verdict], marks[d.Verdict]) + " " + clean(d.Service), s.paint(colors[d.Verdict], string(d.Verdict)),
-			change(d), commits(d), serverCount(d), wave, cut(note(d), noteCut)})
-	}
-	return t.Render()
-}
-
-// changeWidth is how much of a line the branches may take; more of them are counted.
-const changeWidth = 36
-
-// change tells what moved in few words: each branch with its revnos, or how many branches.
-func change(d plan.Decision) string {
-	switch {
-	case len(d.Changes) == 0 && len(d.Behind) > 0:
-		return fmt.Sprintf("%d of %s", len(d.Behind), plural(d.Copies, "stamp"))
-	case len(d.Changes) == 0:
-		return "-"
-	}
-	if all := branches(d); len(all) <= changeWidth {
-		return all
-	}
-	return fmt.Sprintf("%d branches", len(d.Changes))
-}
-
-func branches(d plan.Decision) string {
-	var texts []string
-	for _, c := range d.Changes {
-		texts = append(texts, c.Label+" "+arrow(c))
-	}
-	return strings.Join(texts, ", ")
-}
-
-func arrow(c plan.Change) string {
-	switch {
-	case c.From.ID == "":
-		return revno(c.To)
-	case c.To.ID == "":
-		return revno(c.From) + " -> gone"
-	}
-	return revno(c.From) + " -> " + revno(c.To)
-}
-
-func revno(r resource.Revision) string { return "r" + clean(r.Revno) }
-
-// commits counts the revisions between deployed and wanted; "-" where nobody could say.
-func commits(d plan.Decision) string {
-	n, known := 0, false
-	for _, c := range d.Changes {
-		if h := c.History; h != nil && h.Err == nil {
-			came := len(h.Commits) + h.More
-			n, known = n+came, known || came > 0 || !h.Rewritten && !h.Back
-		}
-	}
-	if !known {
-		return "-"
-	}
-	return strconv.Itoa(n)
-}
-
-func serverCount(d plan.Decision) string {
-	if d.Verdict == plan.Invalid || d.Verdict == plan.Unknown {
-		return "-"
-	}
-	return strconv.Itoa(d.Copies)
-}
-
-// noted are the reasons that the column of changes does not show.
-var noted = []plan.Reason{plan.Mixed, plan.HashMismatch, plan.Unstamped, plan.NotRecorded, plan.LastAttemptFailed}
-
-// note tells what the reader has to know beyond the change.
-func note(d plan.Decision) string {
-	var texts []string
-	for _, reason := range d.Reasons {
-		if slices.Contains(noted, reason) {
-			texts = append(texts, string(reason))
-		}
-	}
-	if slices.Contains(d.Reasons, plan.HistoryRewritten) && !d.Verdict.Held() {
-		texts = append(texts, "history rewritten")
-	}
-	if len(d.WaitsFor) > 0 {
-		texts = append(texts, "after "+strings.Join(d.WaitsFor, ", "))
-	}
-	if d.Last != "" && d.Verdict.Acts() && !slices.Contains(d.Reasons, plan.LastAttemptFailed) {
-		texts = append(texts, "last attempt "+d.Last)
-	}
-	if held := d.Held.String(); held != "" {
-		texts = append(texts, held)
-	}
-	if d.Err != nil {
-		texts = append(texts, kindOf(d.Err))
-	}
-	return clean(strings.Join(texts, "; "))
-}
-
-// kindOf says in a few words what kind of error it is; what it says in full is printed elsewhere.
-func kindOf(err error) string {
-	var diags hcl.Diagnostics
-	var attr *resource.AttrError
-	switch {
-	case errors.As(err, &diags) && len(diags) > 0:
-		return diags[0].Summary
-	case errors.As(err, &attr):
-		return attr.Summary
-	}
-	return "cannot be read"
-}
-
-// held says in full what holds a service back, such as "held until ..." or "waiting: next try ...".
-func held(d plan.Decision) string {
-	if d.Held.By != "" {
-		return string(d.Verdict) + " " + clean(d.Held.String())
-	}
-	return string(d.Verdict) + ": " + clean(d.Held.String())
-}
-
-// detail tells each change of a service: between which revisions, and what they say. Of a service that is new the table says it all, if there
-// was room.
-func detail(d plan.Decision, s Style) []string {
-	firstDeploy, cutOff := slices.Contains(d.Reasons, plan.NeverRecorded), d.Verdict.Held() && len(note(d)) > noteCut
-	if len(d.Reasons) == 0 || firstDeploy && len(branches(d)) <= changeWidth && !cutOff {
-		return nil
-	}
-	var reasons []string
-	for _, reason := range d.Reasons {
-		reasons = append(reasons, string(reason))
-	}
-	texts := []string{"", s.paint(bold, clean(d.Service)) + ": " + strings.Join(reasons, ", ")}
-	if cutOff {
-		for i, line := range strings.Split(text.WrapSoft(held(d), holdWidth), "\n") {
-			texts = append(texts, strings.Repeat("  ", min(i, 1)+1)+strings.TrimRight(line, " "))
-		}
-	}
-	if len(d.Behind) > 0 && len(d.Behind) < d.Copies {
-		texts = append(texts, "  servers behind: "+clean(strings.Join(d.Behind, ", ")))
-	}
-	if firstDeploy {
-		return append(texts, "  "+branches(d))
-	}
-	for _, c := range d.Changes {
-		texts = append(texts, changeDetail(c, s)...)
-	}
-	return texts
-}
