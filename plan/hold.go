@@ -81,10 +81,12 @@ func (b Backoff) Of(d *Decision, past state.ServicePast, now time.Time) (Verdict
 		return Waiting, Hold{Reason: failures(failed), Until: next}
 	}
 	if next := b.next(host.Count, host.Last.End, now); now.Before(next) {
-		return Waiting, Hold{Reason: "trouble of this host, " + failures(host), Until: next}
+		return Waiting, Hold{Reason: hostTrouble + failures(host), Until: next}
 	}
 	return "", Hold{}
 }
+
+const hostTrouble = "trouble of this host, "
 
 // next returns when what failed so often, the last time at that end, may be tried again: on the minute, so that a cron job that comes every five minutes is not a few seconds early.
 // An end in the future is one that a clock told that went wrong; it holds nothing back.

@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ type situation struct {
 
 func (s situation) service() Service {
 	service := Service{Name: s.name, After: strings.Fields(s.after), Attended: s.attended, Err: s.declared}
-	for label := range revisionsOf(s.want) {
+	for _, label := range slices.Sorted(maps.Keys(revisionsOf(s.want))) {
 		service.Resources = append(service.Resources, Declared{Addr: resource.Addr{Service: s.name, Type: "branch", Label: label},
 			Config: cty.ObjectVal(map[string]cty.Value{"location": cty.StringVal("/" + label), "revision": cty.NullVal(resource.RevisionType)})})
 	}

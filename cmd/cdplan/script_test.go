@@ -196,6 +196,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`\btook +note\b`), "took  note"},
 	{regexp.MustCompile(`127\.0\.0\.1:[0-9]+`), "ADDRESS"},
 	{regexp.MustCompile(`\buntil TIME by [a-z_][a-z0-9_-]*:`), "until TIME by USER:"},
+	{regexp.MustCompile(`\bTOOK  by [a-z_][a-z0-9_-]*\n`), "TOOK  by USER\n"},
 	{regexp.MustCompile(`pid [0-9]+ of [^ ,]+`), "pid PID of USER"},
 }
 

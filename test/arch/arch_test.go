@@ -61,6 +61,7 @@ var homes = map[string][]string{
 	"github.com/cenkalti/backoff/v5":     {"cmd/internal/notify"},
 	"github.com/jedib0t/go-pretty":       {"cmd/internal/view"},
 	"github.com/gophercloud/gophercloud": {"providers/nova", "examples/stand-in", "test/barelist", "test/openstack"},
+	"github.com/mitchellh/go-wordwrap":   {"cmd/internal/view"},
 	"github.com/zclconf/go-cty":          {"providers", "plan", "cmd/internal/config"},
 	"github.com/google/renameio":         {"providers/mojo", "state"},
 	"golang.org/x/sys":                   {"state"},

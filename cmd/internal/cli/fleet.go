@@ -141,6 +141,11 @@ var errInterrupted = errors.New("interrupted while reading; nothing was done")
 // plan reads everything and computes the plan; if something moved, once more, with its history. The input holds what is not read here: the past
 // and who stands behind the run.
 func (o *opened) plan(ctx context.Context, in plan.Input) (*plan.Plan, error) {
+	return o.planFrom(ctx, &in)
+}
+
+// planFrom is plan, and leaves in the input all that was read.
+func (o *opened) planFrom(ctx context.Context, in *plan.Input) (*plan.Plan, error) {
 	refresh, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	in.Services, in.Schemas, in.Now = o.Services, o.Schemas, o.env.Now().UTC()
@@ -150,7 +155,7 @@ func (o *opened) plan(ctx context.Context, in plan.Input) (*plan.Plan, error) {
 	if ctx.Err() != nil {
 		return nil, errInterrupted
 	}
-	p := plan.Compute(in)
+	p := plan.Compute(*in)
 	spans := p.Spans()
 	if len(spans) == 0 {
 		return p, nil
@@ -161,7 +166,7 @@ func (o *opened) plan(ctx context.Context, in plan.Input) (*plan.Plan, error) {
 	if ctx.Err() != nil {
 		return nil, errInterrupted
 	}
-	p = plan.Compute(in)
+	p = plan.Compute(*in)
 	compareFiles(o.Schemas, p)
 	return p, nil
 }

@@ -144,9 +144,8 @@ type (
 func planDocument(p Page) (jsonPlan, error) {
 	document := jsonPlan{FormatVersion: FormatVersion, Made: timestamp(p.Made), Host: clean(p.Host), Fingerprint: p.Plan.Fingerprint, Summary: Summary(p.Plan),
 		Services: []jsonDecision{}}
-	if usual, known := p.Plan.Usual(); usual.Median > 0 {
-		document.Usual, document.UsualKnown = usualJSON(usual), known
-	}
+	usual, known := p.Plan.Usual()
+	document.Usual, document.UsualKnown = usualJSON(usual), known && usual.Median > 0
 	for _, d := range p.Plan.Decisions {
 		document.Services = append(document.Services, decisionJSON(d, p.faults))
 	}
@@ -190,11 +189,8 @@ func decisionJSON(d plan.Decision, faults Faults) jsonDecision {
 	decision := jsonDecision{Service: d.Service, Verdict: string(d.Verdict), Reasons: []string{}, Fingerprint: d.Fingerprint, Wave: d.Wave,
 		WaitsFor: notNil(d.WaitsFor), After: notNil(d.Declared.After), Held: clean(d.Held.String()), HeldBy: clean(d.Held.By), HeldReason: clean(d.Held.Reason),
 		HeldUntil: timestamp(d.Held.Until), LastAttempt: clean(d.Last), Servers: d.Copies, Behind: cleanAll(d.Behind), Others: cleanAll(d.Others), Doubt: clean(d.Doubt),
-		Wanted: wantedJSON(d.Revisions), Live: notNil(d.Live), Steps: []string{}, Changes: []jsonChange{}, Fallbacks: fallbacksJSON(d.Fallbacks),
+		Wanted: wantedJSON(d.Revisions), Live: notNil(d.Live), Usual: usualJSON(d.Usual), Steps: []string{}, Changes: []jsonChange{}, Fallbacks: fallbacksJSON(d.Fallbacks),
 		Diagnostics: diagnostics(faults(d.Service, d.Err))}
-	if d.Usual.Median > 0 {
-		decision.Usual = usualJSON(d.Usual)
-	}
 	for _, reason := range d.Reasons {
 		decision.Reasons = append(decision.Reasons, string(reason))
 	}
@@ -216,7 +212,11 @@ func wantedJSON(revisions map[string]resource.Revision) []jsonWanted {
 	return list
 }
 
+// usualJSON returns nil if nothing is known.
 func usualJSON(u state.Usual) *jsonUsual {
+	if u.Median == 0 {
+		return nil
+	}
 	return &jsonUsual{Median: int(u.Median / time.Second), P90: int(u.P90 / time.Second)}
 }
 
