@@ -50,6 +50,7 @@ func (d *Decision) remember(in Input) {
 			continue
 		}
 		if history, ok := in.Histories[source.Addr]; ok {
+			history.Rewritten = history.Rewritten && !change.Landing
 			d.Changes[i].History = &history
 		}
 	}

@@ -42,7 +42,7 @@ func Decide(service Service, schemas map[string]resource.Schema, readings state.
 	}
 	for i, change := range d.Changes {
 		if source := service.source(schemas, change.Label); source != nil {
-			d.Changes[i].Location = source.Config.GetAttr("location").AsString()
+			d.Changes[i].Location, d.Changes[i].Landing = source.location(), source.InsteadOf != cty.NilVal
 		}
 	}
 	d.plan(schemas, wanted)

@@ -32,6 +32,9 @@ type Declared struct {
 	Addr   resource.Addr
 	Config resource.Object // of its type; what a person does not give is null
 	Needs  []resource.Addr // resources of the same service
+
+	// InsteadOf is what the files declare, where Config is a branch under review that is to be taken for it as if it had landed; else cty.NilVal.
+	InsteadOf resource.Object
 }
 
 // Input is all that a plan depends on.
@@ -122,6 +125,9 @@ type Plan struct {
 	Fingerprint string
 	// Taken are the services that were not selected and are here for DepsTaken, sorted.
 	Taken []string
+	// With are the branches under review for which the plan was made as if they had landed, in the order of the services. A plan that has one is no
+	// plan to apply: landing makes a revision of its own.
+	With []With
 
 	schemas map[string]resource.Schema
 }
@@ -164,6 +170,9 @@ type Change struct {
 	To       resource.Revision // zero for a branch that is no longer named
 	History  *resource.History // what lies between; nil if nobody asked
 
+	// Landing says that To is of a branch under review. What the History has lost is then what that lacks, and what landing merges.
+	Landing bool
+
 	// Keys are the keys of the service's config.ini that differ, where this is its branch; nil if nobody compared.
 	Keys    []KeyChange
 	KeysErr error // why Keys could not be told
@@ -197,6 +206,13 @@ const (
 	KeyUnpinned  KeyKind = "unpinned"
 	KeyRepinned  KeyKind = "repinned"
 )
+
+// With is a branch under review that is taken for a branch of a service.
+type With struct {
+	Service  string
+	Label    string
+	Location string // where the branch under review is
+}
 
 // Fallback is a resource that was read, or whose history was told, in a slower way than the usual one.
 type Fallback struct {
@@ -243,6 +259,7 @@ func Compute(in Input) *Plan {
 	for _, decision := range order {
 		if in.selected(decision.Service) {
 			plan.Decisions = append(plan.Decisions, *decision)
+			plan.With = append(plan.With, decision.Declared.with()...)
 		}
 	}
 	plan.Fingerprint = planFingerprint(plan.Decisions)
@@ -284,7 +301,7 @@ func (p *Plan) Spans() []resource.Span {
 				continue
 			}
 			if source := decision.Declared.source(p.schemas, change.Label); source != nil {
-				spans = append(spans, resource.Span{Addr: source.Addr, Config: source.Config, From: change.From, To: change.To})
+				spans = append(spans, resource.Span{Addr: source.Addr, Config: source.Config, From: change.From, To: change.To, Beside: source.InsteadOf})
 			}
 		}
 	}

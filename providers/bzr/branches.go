@@ -94,7 +94,7 @@ func (b branches) host(declared branch) host {
 
 // locate returns where the branch is. That of a service's own directory is just there.
 func (p *provider) locate(declared branch) (location, error) {
-	if declared.TreeFile != "" {
+	if declared.TreeSHA1 != "" {
 		return parseLocation(declared.Location)
 	}
 	return p.names.parse(declared.Location)
@@ -123,7 +123,7 @@ func (b branches) look(ctx context.Context, declared branch) answer {
 		return answer{err: failedLook(at, context.Cause(ctx))}
 	}
 	var found answer
-	if declared.TreeFile == "" {
+	if declared.TreeSHA1 == "" {
 		found = b.tip(ctx, at)
 	} else {
 		found = b.committedTip(ctx, at, checkout{at.path, declared.TreeFile, declared.TreeSHA1})

@@ -85,6 +85,9 @@ type Span struct {
 	Config Object
 	From   Revision
 	To     Revision
+
+	// Beside declares, with the same type, a second place that may hold From and what comes before it, if the first does not; cty.NilVal for none.
+	Beside Object
 }
 
 // History answers a Span. What a History cannot tell is nil or zero in it.

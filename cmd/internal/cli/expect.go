@@ -30,6 +30,9 @@ func (o *opened) expected(fingerprint, file string) (*plan.Expect, error) {
 	if saved.Changed != nil {
 		return nil, fmt.Errorf("%s: %w; %w", file, saved.Changed, errChanged)
 	}
+	if len(saved.Plan.With) > 0 {
+		return nil, fmt.Errorf("%s: it was made as if a branch under review had landed: make it anew once that has", file)
+	}
 	return &plan.Expect{Fingerprint: saved.Plan.Fingerprint, Plan: saved.Plan}, nil
 }
 
@@ -81,7 +84,7 @@ func readPlanFile(name string) (view.Saved, error) {
 // offer is the page of a plan of the selected services that may be approved: it names the command that applies just that, and the plan is kept.
 func (o *opened) offer(p *plan.Plan, s selection) view.Page {
 	page := o.page(p)
-	if p.Fingerprint == "" {
+	if p.Fingerprint == "" || len(p.With) > 0 {
 		return page
 	}
 	page.Apply = "cdplan apply -expect " + view.ShortFingerprint(p.Fingerprint) + s.arguments()

@@ -16,6 +16,7 @@ type planOptions struct {
 	selection
 	format
 	out      string
+	with     []string
 	detailed bool
 	verbose  bool
 }
@@ -27,12 +28,13 @@ func newPlan(c *common) *cobra.Command {
 		Short: "Show what would be deployed, why, and who caused it",
 		Long: "Compares the tip or the pin of every branch of every service with what its\n" +
 			"servers carry, and prints what apply would do. It changes nothing and takes no\nlock.",
-		Example: "  cdplan plan\n  cdplan plan -target 'web-*' -json\n  cdplan plan -detailed-exitcode",
+		Example: "  cdplan plan\n  cdplan plan -with app=lp:~ann/api/fix\n  cdplan plan -target 'web-*' -json\n  cdplan plan -detailed-exitcode",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runPlan(cmd.Context(), o) },
 	}
 	o.selection.flags(cmd)
 	o.selection.depsFlags(cmd)
+	cmd.Flags().StringArrayVar(&o.with, "with", nil, "plan as if a branch under review had landed: `LABEL=LOCATION`, or SERVICE/LABEL=LOCATION for one service; may be given several times")
 	o.format.flags(cmd)
 	cmd.Flags().StringVar(&o.out, "out", "", "keep the plan in `FILE` as well, as JSON: for apply, check and show")
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 if there is something to do, 6 if all of it is held")
@@ -54,6 +56,9 @@ func runPlan(ctx context.Context, o planOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, fleet.close()) }()
+	if err := fleet.land(ctx, o.common, o.with, o.name != "text"); err != nil {
+		return err
+	}
 	past := fleet.past(ctx)
 	if gone := plan.Gone(past, fleet.Services); gone != nil {
 		o.env.say("Warning: %s\n\n", goneText(past, gone))

@@ -49,7 +49,7 @@ func runShow(o showOptions) error {
 	switch {
 	case saved.Changed != nil:
 		o.env.say("Warning: %s: %s\n", o.name, saved.Changed)
-	case page.Plan.Fingerprint != "":
+	case page.Plan.Fingerprint != "" && len(page.Plan.With) == 0:
 		page.Apply = "cdplan apply -expect " + view.ShortFingerprint(page.Plan.Fingerprint)
 	}
 	return o.format.print(o.env, page)

@@ -31,6 +31,7 @@ type Fleet struct {
 	Sources  *Sources
 
 	drivers []providers.Driver
+	instead map[string]Text
 }
 
 // Options says where to look. Empty fields mean that nothing was said.
@@ -39,6 +40,7 @@ type Options struct {
 	Root    string // the directory of the services
 	Getenv  func(string) string
 	Drivers []providers.Driver
+	Instead map[string]Text // what stands in for the config.ini of services, by name
 }
 
 // serviceFile is the name of the file that makes a directory a service.
@@ -68,7 +70,7 @@ func Load(o Options) (*Fleet, hcl.Diagnostics) {
 
 // LoadHost reads cdplan.hcl alone: the fleet has no services.
 func LoadHost(o Options) (*Fleet, hcl.Diagnostics) {
-	fleet := &Fleet{Sources: newSources(), Schemas: schemas(o.Drivers), drivers: o.Drivers}
+	fleet := &Fleet{Sources: newSources(), Schemas: schemas(o.Drivers), drivers: o.Drivers, instead: o.Instead}
 	host, diags := loadHost(o, fleet.Sources)
 	fleet.Host = host
 	return fleet, diags
@@ -160,6 +162,9 @@ func (f *Fleet) load(name string) *declaration {
 	}
 	src, err := readFile(path)
 	d := newDeclaration(name, directory, f.Schemas)
+	if text, ok := f.instead[name]; ok {
+		d.filename, src, err = text.Name, text.Bytes, nil
+	}
 	switch {
 	case err != nil:
 		d.add(fault("Unreadable file", nil, "The service %s cannot be read: %s.", name, err))

@@ -33,10 +33,16 @@ type (
 		Host          string         `json:"host"`
 		Fingerprint   string         `json:"fingerprint"`
 		Summary       map[string]int `json:"summary"`
+		With          []jsonWith     `json:"with"`
 		Usual         *jsonUsual     `json:"usual"`
 		UsualKnown    bool           `json:"usual_known"`
 		Services      []jsonDecision `json:"services"`
 		Digest        string         `json:"digest"`
+	}
+	jsonWith struct {
+		Service  string `json:"service"`
+		Label    string `json:"label"`
+		Location string `json:"location"`
 	}
 	jsonUsual struct {
 		Median int `json:"median"` // seconds
@@ -82,6 +88,7 @@ type (
 		Location     string        `json:"location"`
 		From         *jsonRevision `json:"from"`
 		To           *jsonRevision `json:"to"`
+		Landing      bool          `json:"landing"`
 		Rewritten    bool          `json:"rewritten"`
 		Back         bool          `json:"back"`
 		Commits      []jsonCommit  `json:"commits"`
@@ -143,7 +150,7 @@ type (
 // planDocument returns the document with its digest.
 func planDocument(p Page) (jsonPlan, error) {
 	document := jsonPlan{FormatVersion: FormatVersion, Made: timestamp(p.Made), Host: clean(p.Host), Fingerprint: p.Plan.Fingerprint, Summary: Summary(p.Plan),
-		Services: []jsonDecision{}}
+		With: withJSON(p.Plan), Services: []jsonDecision{}}
 	usual, known := p.Plan.Usual()
 	document.Usual, document.UsualKnown = usualJSON(usual), known && usual.Median > 0
 	for _, d := range p.Plan.Decisions {
@@ -229,7 +236,7 @@ func fallbacksJSON(fallbacks []plan.Fallback) []jsonFallback {
 }
 
 func changeJSON(c plan.Change) jsonChange {
-	change := jsonChange{Label: c.Label, Location: clean(c.Location), From: revisionJSON(c.From), To: revisionJSON(c.To), Commits: []jsonCommit{},
+	change := jsonChange{Label: c.Label, Location: clean(c.Location), Landing: c.Landing, From: revisionJSON(c.From), To: revisionJSON(c.To), Commits: []jsonCommit{},
 		Lost: []jsonCommit{}, Keys: []jsonKey{}}
 	for _, key := range c.Keys {
 		change.Keys = append(change.Keys, jsonKey{Section: clean(key.Section), Key: clean(key.Key), Change: string(key.Kind), Public: key.Public,

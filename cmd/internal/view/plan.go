@@ -13,7 +13,7 @@ import (
 // Plan writes the plan for a terminal: how much is to be done, a line for each service that is not simply the same, and what moved.
 func Plan(w io.Writer, page Page, s Style) error {
 	p := page.Plan
-	if err := lines(w, headline(p, s)...); err != nil {
+	if err := lines(w, append(headline(p, s), With(p)...)...); err != nil {
 		return err
 	}
 	shown := notable(p)

@@ -57,6 +57,9 @@ func (d jsonPlan) changed(text []byte, p *plan.Plan) error {
 func (d jsonPlan) page() (Page, error) {
 	made, err := parseTime(d.Made)
 	page := Page{Plan: &plan.Plan{Fingerprint: d.Fingerprint}, Made: made, Host: d.Host, Faults: savedFaults}
+	for _, with := range d.With {
+		page.Plan.With = append(page.Plan.With, plan.With(with))
+	}
 	for _, service := range d.Services {
 		decision, invalid := service.decision()
 		err = errors.Join(err, invalid)
@@ -148,7 +151,7 @@ func (u *jsonUsual) usual() state.Usual {
 }
 
 func (c jsonChange) change() (plan.Change, error) {
-	change := plan.Change{Label: c.Label, Location: c.Location, From: c.From.revision(), To: c.To.revision()}
+	change := plan.Change{Label: c.Label, Location: c.Location, Landing: c.Landing, From: c.From.revision(), To: c.To.revision()}
 	for _, key := range c.Keys {
 		change.Keys = append(change.Keys, plan.KeyChange{Section: key.Section, Key: key.Key, Kind: plan.KeyKind(key.Change), Public: key.Public,
 			From: key.From, To: key.To, FromMask: key.FromMask, ToMask: key.ToMask})

@@ -3,6 +3,7 @@ package view
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,6 +33,9 @@ func readPlan(t *testing.T, text string) Saved {
 // Nothing that any form of a plan tells is lost in a document.
 func TestSavedPlan(t *testing.T) {
 	page := richFleet()
+	page.Plan.With = []plan.With{{Service: "api", Label: "app", Location: "lp:~ann/api/fix"}}
+	api := &page.Plan.Decisions[slices.IndexFunc(page.Plan.Decisions, func(d plan.Decision) bool { return d.Service == "api" })]
+	api.Changes[1].Landing, api.Changes[1].History.Lost = true, api.Changes[1].History.Commits[:2]
 	document := planJSON(t, page)
 	saved := readPlan(t, document)
 	if diff := cmp.Diff(document, planJSON(t, saved.Page)); diff != "" {

@@ -375,7 +375,7 @@ func TestChangeJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"label":"config","location":"/x","from":{"revno":"1","revision":"r-1"},"to":null,"rewritten":true,"back":true,` +
+	want := `{"label":"config","location":"/x","from":{"revno":"1","revision":"r-1"},"to":null,"landing":false,"rewritten":true,"back":true,` +
 		`"commits":[{"revno":"1","revision":"r-1","author":"Ann Example","date":"2026-01-02T03:04:05Z","subject":"Change",` +
 		`"merged":{"revisions":4,"authors":["bob","eve"]},"bugs":["https://launchpad.net/bugs/1"]}],"more":3,` +
 		`"lost":[{"revno":"1","revision":"r-1","author":"","date":"","subject":"","merged":null,"bugs":[]}],"lost_more":2,` +
