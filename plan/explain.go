@@ -47,6 +47,7 @@ type Remedy struct {
 type Watched struct {
 	Label    string
 	Location string            // as declared; empty for one that is no longer named
+	Pin      string            // the end of the location that names the revision; empty if it does not
 	Read     string            // where it was read; empty if it was not
 	Wanted   resource.Revision // zero if it was not read, or is no longer named
 	Err      error             // why it could not be read
@@ -120,8 +121,9 @@ func watched(in Input, service Service, copies []resource.Copy) []Watched {
 		if in.Schemas[declared.Addr.Type].Role != resource.Source {
 			continue
 		}
-		reading := in.Readings[declared.Addr]
-		w := Watched{Label: declared.Addr.Label, Location: declared.Config.GetAttr("location").AsString(), Err: reading.Err, Fallback: reading.Fallback}
+		reading, declaredAt := in.Readings[declared.Addr], declared.Config.GetAttr("location").AsString()
+		w := Watched{Label: declared.Addr.Label, Location: declaredAt, Err: reading.Err, Fallback: reading.Fallback}
+		_, w.Pin = in.Schemas[declared.Addr.Type].Place(declaredAt)
 		if reading.Object != cty.NilVal {
 			w.Read, w.Wanted = location(reading), resource.RevisionOf(reading.Object.GetAttr("revision"))
 		}

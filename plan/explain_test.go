@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"strconv"
 	"strings"
 	"testing"
@@ -69,6 +70,12 @@ func explanations() []struct {
 		{"same", []situation{{name: "api", want: "app:a1 charm:c1", live: []string{"app:a1 charm:c1"}}, same("web", "api")}, nil,
 			"[same] what is wanted is deployed, on 1 server\nfollower web same\nnext none: there is nothing to do\n" +
 				"- a commit to any of: app (/app), charm (/charm)\n- a server that carries another revision or no stamp\n"},
+		{"same, with a pin", []situation{{name: "api", want: "app:a1 charm:c1", live: []string{"app:a1 charm:c1"}}}, pinCharm,
+			"[same] what is wanted is deployed, on 1 server\nnext none: there is nothing to do\n- a commit to any of: app (/app)\n" +
+				"- another pin, in config.ini, of any of: charm (/charm)\n- a server that carries another revision or no stamp\n"},
+		{"another pin", []situation{{name: "api", want: "charm:c2/2", live: []string{"charm:c1"}}}, pinCharm,
+			"[branch-moved] charm moved from r1 to r2\n[redeploy] it is deployed again, in wave 1\nnext the next apply deals with it\n" +
+				"- once it is applied: cdplan apply -target api\n- a hold: cdplan hold api -until TIME -reason TEXT\n"},
 		{"redeploy", app("app:a1"), nil, moved + "[redeploy] it is deployed again, in wave 1\nnext the next apply deals with it\n" +
 			"- once it is applied: cdplan apply -target api\n- a hold: cdplan hold api -until TIME -reason TEXT\n" + pin},
 		{"config", []situation{{name: "api", want: "config:2/2", live: []string{"config:1"}}}, nil,
@@ -166,6 +173,19 @@ func explanations() []struct {
 			"[unknown] something of it could not be read, so that nothing can be told: no route\nnext the next apply reads it again\n" +
 				"- whatever could not be read, once it can be: cdplan doctor -target api\n"},
 	}
+}
+
+// pinCharm takes the location of the branch charm for one with a pin.
+func pinCharm(in *Input) {
+	in.Schemas = maps.Clone(in.Schemas)
+	branch := in.Schemas["branch"]
+	branch.Pin = func(location string) (string, string) {
+		if location == "/charm" {
+			return location, "revno=1"
+		}
+		return location, ""
+	}
+	in.Schemas["branch"] = branch
 }
 
 func explain(services []situation, change func(*Input)) Explanation {

@@ -1,7 +1,7 @@
 package plan
 
 import (
-	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -49,15 +49,12 @@ func (e *Explanation) ofVerdict() []Remedy {
 
 func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
-// pinned matches a location that names the revision.
-var pinned = regexp.MustCompile(`;(revno|revid|tag)=`)
-
 // triggers returns what would be a reason to deploy a service that is as it should be.
 func (e *Explanation) triggers() []Remedy {
 	var moving, fixed []string
 	for _, branch := range e.Branches {
 		text := branch.Label + " (" + branch.Location + ")"
-		if pinned.MatchString(branch.Location) {
+		if branch.Pin != "" {
 			fixed = append(fixed, text)
 		} else {
 			moving = append(moving, text)
@@ -143,9 +140,13 @@ func (e *Explanation) ofReason(reason Reason) []Remedy {
 func (e *Explanation) pins() []Remedy {
 	var found []Remedy
 	for _, c := range e.Changes {
-		if c.reason() == BranchMoved && !c.rewritten() && !pinned.MatchString(c.Location) {
+		if c.reason() == BranchMoved && !c.rewritten() && !e.pinned(c.Label) {
 			found = append(found, Remedy{"a pin in config.ini: " + c.Label + " at ;revno=" + c.From.Revno, ""})
 		}
 	}
 	return found
+}
+
+func (e *Explanation) pinned(label string) bool {
+	return slices.ContainsFunc(e.Branches, func(w Watched) bool { return w.Label == label && w.Pin != "" })
 }
