@@ -189,6 +189,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`\b[0-9]{2}:[0-9]{2}:[0-9]{2}Z`), "TIME"},
 	{regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`), "SERVER"},
 	{regexp.MustCompile(`v1:[0-9a-f]{64}`), "HASH"},
+	{regexp.MustCompile(`"host": "[^"]*"`), `"host": "HOST"`},
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "FINGERPRINT"},
 	{regexp.MustCompile(`\b[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}\b`), "FINGERPRINT"},
 	{regexp.MustCompile(`\b(deployed|recorded|failed|interrupted)( +)([0-9]+m)?[0-9.]+m?s\b( ?) *`), "$1${2}TOOK$4$4"},

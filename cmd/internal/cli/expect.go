@@ -81,14 +81,15 @@ func readPlanFile(name string) (view.Saved, error) {
 	return saved, nil
 }
 
-// offer is the page of a plan of the selected services that may be approved: it names the command that applies just that, and the plan is kept.
-func (o *opened) offer(p *plan.Plan, s selection) view.Page {
+// offer is the page of a plan of the selected services that may be approved: it names the command that applies just that, and the plan is kept. One that
+// cannot be kept is as good: whether it still holds can be told later, and not what moved. With verbose that is said.
+func (o *opened) offer(p *plan.Plan, s selection, verbose bool) view.Page {
 	page := o.page(p)
 	if p.Fingerprint == "" || len(p.With) > 0 {
 		return page
 	}
 	page.Apply = "cdplan apply -expect " + view.ShortFingerprint(p.Fingerprint) + s.arguments()
-	if err := o.keep(page); err != nil {
+	if err := o.keep(page); err != nil && verbose {
 		o.env.say("Warning: %s. Whether it still holds can be told later, and not what moved.\n\n", err)
 	}
 	return page

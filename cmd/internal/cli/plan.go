@@ -38,7 +38,7 @@ func newPlan(c *common) *cobra.Command {
 	o.format.flags(cmd)
 	cmd.Flags().StringVar(&o.out, "out", "", "keep the plan in `FILE` as well, as JSON: for apply, check and show")
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 if there is something to do, 6 if all of it is held")
-	cmd.Flags().BoolVar(&o.verbose, "verbose", false, "say on stderr which branches took a slower way to read, and why; -v is short for it")
+	cmd.Flags().BoolVar(&o.verbose, "verbose", false, "say on stderr which branches took a slower way to read, and why, and if the plan cannot be kept; -v is short for it")
 	return cmd
 }
 
@@ -79,7 +79,7 @@ func runPlan(ctx context.Context, o planOptions) (err error) {
 }
 
 func (o planOptions) print(fleet *opened, p *plan.Plan, into io.Writer) error {
-	page := fleet.offer(p, o.selection)
+	page := fleet.offer(p, o.selection, o.verbose)
 	if into != nil {
 		if err := view.PlanJSON(into, page); err != nil {
 			return err

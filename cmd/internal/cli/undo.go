@@ -111,7 +111,7 @@ func (o undoOptions) next(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := o.env.printPlan(fleet.offer(p, one)); err != nil {
+	if err := o.env.printPlan(fleet.offer(p, one, false)); err != nil {
 		return err
 	}
 	fleet.tell(troubles(p))
