@@ -65,6 +65,7 @@ var homes = map[string][]string{
 	"github.com/zclconf/go-cty":          {"providers", "plan", "cmd/internal/config"},
 	"github.com/google/renameio":         {"providers/mojo", "state"},
 	"golang.org/x/sys":                   {"state"},
+	"golang.org/x/text":                  {"cmd/internal/view"},
 	"modernc.org/sqlite":                 {"state"},
 	"github.com/prometheus":              {"cmd/internal/view"},
 	"github.com/gowebpki/jcs":            {"cmd/internal/view"},

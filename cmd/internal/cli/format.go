@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ type format struct {
 	name   string
 	json   bool // is "json" by another name
 	stable bool
+	bytes  int // that it may take at most; 0 for what the form itself allows
 }
 
 // formats are the forms of a plan, by name.
@@ -25,7 +27,12 @@ var formats = []struct {
 }{
 	{"text", func(_ io.Writer, page view.Page, env *Env) error { return env.printPlan(page) }},
 	{"json", func(w io.Writer, page view.Page, _ *Env) error { return view.PlanJSON(w, page) }},
+	{"review", func(w io.Writer, page view.Page, _ *Env) error { return view.Review(w, page) }},
+	{"markdown", func(w io.Writer, page view.Page, _ *Env) error { return view.Markdown(w, page) }},
 }
+
+// comments are the forms that have to fit in a comment.
+var comments = []string{"review", "markdown"}
 
 func (f *format) flags(cmd *cobra.Command) {
 	var names []string
@@ -35,6 +42,7 @@ func (f *format) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.name, "format", "text", "print the plan as `FORM`: "+strings.Join(names, ", "))
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON document: short for -format=json")
 	cmd.Flags().BoolVar(&f.stable, "stable", false, "leave out times and estimates, so that identical plans are printed alike to the byte")
+	cmd.Flags().IntVar(&f.bytes, "max-bytes", 0, "print at most `N` bytes of a review, 15000 if not set, or of Markdown, 60000; what is left out is told")
 }
 
 // check settles the name, and returns an error if it is none.
@@ -45,15 +53,28 @@ func (f *format) check() error {
 	var names []string
 	for _, form := range formats {
 		if form.name == f.name {
-			return nil
+			return f.checkBytes()
 		}
 		names = append(names, form.name)
 	}
 	return fmt.Errorf("there is no -format %q: it is one of %s", f.name, strings.Join(names, ", "))
 }
 
+func (f *format) checkBytes() error {
+	switch {
+	case f.bytes == 0:
+		return nil
+	case !slices.Contains(comments, f.name):
+		return fmt.Errorf("-max-bytes is for -format=%s, whose text can be cut: -format=%s is printed whole", strings.Join(comments, " and -format="), f.name)
+	case f.bytes < view.MinBytes:
+		return fmt.Errorf("-max-bytes=%d is too little: it must be %d or more", f.bytes, view.MinBytes)
+	}
+	return nil
+}
+
 // print writes the page to stdout.
 func (f format) print(env *Env, page view.Page) error {
+	page.Limit = f.bytes
 	if f.stable {
 		page = page.Stable()
 	}

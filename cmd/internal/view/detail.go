@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,17 +14,14 @@ import (
 // manner is how much is told of each service below the table, and how.
 type manner struct {
 	Style
-	layout             // of the table: what had no room in it is told below
-	commits     int    // of each branch: the newest of those that came, and of those that were lost
-	files, keys bool   // which files a change touches, and which keys of a config.ini
-	apart       bool   // no line begins with a text from outside
-	faults      Faults // of services with an error; nil if that is told elsewhere
+	layout        // of the table: what had no room in it is told below
+	depth         //
+	apart  bool   // no line begins with a text from outside
+	faults Faults // of services with an error; nil if that is told elsewhere
 }
 
 // whole tells all that there is room for on a terminal, below a table of that layout.
-func whole(s Style, l layout) manner {
-	return manner{Style: s, layout: l, commits: maxCommits, files: true, keys: true}
-}
+func whole(s Style, l layout) manner { return manner{Style: s, layout: l, depth: depths[0]} }
 
 // block is what is told of one service.
 type block struct {
@@ -61,8 +59,8 @@ func (m manner) block(d plan.Decision) block {
 		reasons = append(reasons, string(reason))
 	}
 	b.title = strings.Join(reasons, ", ")
-	if cutOff {
-		b.lines = m.wrapped("  ", remark(d))
+	if text := remark(d); cutOff && text != "" {
+		b.lines = m.wrapped("  ", text)
 	}
 	if len(d.Behind) > 0 && len(d.Behind) < d.Copies {
 		b.lines = append(b.lines, "  servers behind: "+enumerate(cleanAll(d.Behind), maxServers))
@@ -94,7 +92,7 @@ func (m manner) wrapped(indent, text string) []string {
 	if m.Width > 0 {
 		width = min(width, m.Width)
 	}
-	following := strings.Repeat(" ", len(indent)) + "  "
+	following := indent[:len(indent)-len(strings.TrimLeft(indent, " "))] + "  "
 	if m.apart {
 		following += "... "
 	}
@@ -106,11 +104,11 @@ func (m manner) wrapped(indent, text string) []string {
 	return texts
 }
 
-// remark says in full what the note in the table may have had no room for: such as "held until ..." or "waiting: next try ...".
+// remark says in full what the note in the table may have had no room for, but for the reasons: such as "held until ..." or "waiting: next try ...".
 func remark(d plan.Decision) string {
 	switch {
 	case !d.Verdict.Held():
-		return note(d)
+		return strings.Join(circumstances(d), "; ")
 	case d.Held.By != "":
 		return string(d.Verdict) + " " + clean(d.Held.String())
 	}
@@ -123,7 +121,7 @@ func (m manner) faultLines(diags hcl.Diagnostics) []string {
 	for _, diag := range diags {
 		text := clean(diag.Summary)
 		if diag.Subject != nil {
-			text += fmt.Sprintf(", on %s line %d", clean(diag.Subject.Filename), diag.Subject.Start.Line)
+			text += fmt.Sprintf(", %s line %d", clean(filepath.Base(diag.Subject.Filename)), diag.Subject.Start.Line)
 		}
 		texts = append(texts, m.wrapped("  "+m.begin(), text+": "+clean(diag.Detail))...)
 	}

@@ -16,6 +16,7 @@ type Page struct {
 	Host   string    // on which it was made
 	Apply  string    // the command that applies just this; empty to name none
 	Faults Faults    // nil where no service has an error
+	Limit  int       // bytes that a form for comments may take, MinBytes or more; 0 for what the form itself allows
 }
 
 // Faults turns the error of a service into diagnostics.

@@ -13,7 +13,7 @@ import (
 // Plan writes the plan for a terminal: how much is to be done, a line for each service that is not simply the same, and what moved.
 func Plan(w io.Writer, page Page, s Style) error {
 	p := page.Plan
-	if err := lines(w, append(headline(p, s), With(p)...)...); err != nil {
+	if err := lines(w, append(headline(p, s), asIfLanded(p, s.Width)...)...); err != nil {
 		return err
 	}
 	shown := notable(p)
@@ -63,6 +63,11 @@ func hint(page Page) []string {
 		return nil
 	}
 	return append([]string{""}, found...)
+}
+
+// applicable says whether there is something that apply does, if only for a person.
+func applicable(p *plan.Plan) bool {
+	return slices.ContainsFunc(p.Decisions, func(d plan.Decision) bool { return d.Verdict.Acts() || d.Verdict == plan.Unapproved })
 }
 
 // unrecorded returns the services that are left to a person because nothing tells what they run.

@@ -18,8 +18,10 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 // forms are the forms of a plan, by the golden file that each is kept in for the rich fleet.
 var forms = map[string]func(w io.Writer, page Page) error{
-	"plan.txt":    func(w io.Writer, page Page) error { return Plan(w, page, Style{}) },
-	"plan-80.txt": func(w io.Writer, page Page) error { return Plan(w, page, Style{Width: 80}) },
+	"plan.txt":        func(w io.Writer, page Page) error { return Plan(w, page, Style{}) },
+	"plan-80.txt":     func(w io.Writer, page Page) error { return Plan(w, page, Style{Width: 80}) },
+	"plan.review.txt": Review,
+	"plan.md":         Markdown,
 }
 
 func write(t testing.TB, form func(io.Writer, Page) error, page Page) string {

@@ -3,6 +3,7 @@ package view
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -42,16 +43,22 @@ func TestSavedPlan(t *testing.T) {
 		t.Errorf("written again the document differs (-want +got):\n%s", diff)
 	}
 	saved.Apply = page.Apply
-	for _, s := range []Style{{}, {Width: 80}} {
+	text := func(s Style) func(io.Writer, Page) error {
+		return func(w io.Writer, p Page) error { return Plan(w, p, s) }
+	}
+	for name, form := range map[string]func(io.Writer, Page) error{"text": text(Style{}), "text of 80 columns": text(Style{Width: 80}), "review": Review, "markdown": Markdown} {
 		var want, got bytes.Buffer
-		if err := Plan(&want, page, s); err != nil {
+		if err := form(&want, page); err != nil {
 			t.Fatal(err)
 		}
-		if err := Plan(&got, saved.Page, s); err != nil {
+		if err := form(&got, saved.Page); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want.String(), got.String()); diff != "" {
-			t.Errorf("the text differs (-want +got):\n%s", diff)
+			t.Errorf("%s differs (-want +got):\n%s", name, diff)
+		}
+		if !strings.Contains(want.String(), "As if landed: ") {
+			t.Errorf("%s does not tell what it was made with", name)
 		}
 	}
 }

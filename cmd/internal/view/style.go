@@ -50,6 +50,9 @@ const maxMarks = 3
 // characters, line breaks among them, those that turn the direction of writing or have no width, and what is no text at all. Nor does a character
 // reach into the lines above and below it by its marks.
 func clean(text string) string {
+	if printable(text) {
+		return text
+	}
 	text = sequence.ReplaceAllString(text, "")
 	marks := maxMarks // nothing that a first mark could belong to
 	return strings.Map(func(r rune) rune {
@@ -68,6 +71,11 @@ func clean(text string) string {
 		marks = 0
 		return r
 	}, text)
+}
+
+// printable says that a text is in ASCII and has no control characters, as nearly all have that come from outside.
+func printable(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) < 0
 }
 
 // fillers are letters and signs that nobody can see.

@@ -176,21 +176,30 @@ func arrow(c plan.Change) string {
 	return revno(c.From) + " -> " + revno(c.To)
 }
 
-func revno(r resource.Revision) string { return "r" + clean(r.Revno) }
+// revno tells a number as bzr gives them, such as "812" or "812.1.3"; a question mark stands for what is none.
+func revno(r resource.Revision) string {
+	if r.Revno == "" || strings.Trim(r.Revno, "0123456789.") != "" {
+		return "r?"
+	}
+	return "r" + r.Revno
+}
 
 // commits counts the revisions between deployed and wanted; "-" where nobody could say.
 func commits(d plan.Decision) string {
-	n, known := 0, false
+	if n, known := commitCount(d); known {
+		return strconv.Itoa(n)
+	}
+	return "-"
+}
+
+func commitCount(d plan.Decision) (n int, known bool) {
 	for _, c := range d.Changes {
 		if h := c.History; h != nil && h.Err == nil {
 			came := len(h.Commits) + h.More
 			n, known = n+came, known || came > 0 || !h.Rewritten && !h.Back
 		}
 	}
-	if !known {
-		return "-"
-	}
-	return strconv.Itoa(n)
+	return n, known
 }
 
 func serverCount(d plan.Decision) string {
@@ -214,6 +223,12 @@ func note(d plan.Decision) string {
 	if slices.Contains(d.Reasons, plan.HistoryRewritten) && !d.Verdict.Held() {
 		texts = append(texts, "history rewritten")
 	}
+	return strings.Join(append(texts, circumstances(d)...), "; ")
+}
+
+// circumstances are what a note tells beside reasons.
+func circumstances(d plan.Decision) []string {
+	var texts []string
 	if len(d.WaitsFor) > 0 {
 		texts = append(texts, "after "+strings.Join(d.WaitsFor, ", "))
 	}
@@ -226,7 +241,7 @@ func note(d plan.Decision) string {
 	if d.Err != nil {
 		texts = append(texts, kindOf(d.Err))
 	}
-	return clean(strings.Join(texts, "; "))
+	return cleanAll(texts)
 }
 
 // kindOf says in a few words what kind of error it is; what it says in full is printed elsewhere.

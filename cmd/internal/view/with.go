@@ -1,21 +1,30 @@
 package view
 
 import (
-	"strings"
-
 	"launchpad.net/cdplan/plan"
 )
 
-// With tells which branches under review the plan takes for landed, and that it cannot be applied therefore; nothing where there are none.
-func With(p *plan.Plan) []string {
+// notAsIs says why a plan with branches under review is not to be applied.
+const notAsIs = "It cannot be applied: landing makes a revision of its own."
+
+// asIfLanded tells which branches under review the plan takes for landed; nothing where there are none.
+func asIfLanded(p *plan.Plan, width int) []string {
 	if len(p.With) == 0 {
 		return nil
 	}
+	texts := append(list("As if landed: ", landedBranches(p), width), notAsIs)
+	for i, line := range texts {
+		texts[i] = cut(line, width)
+	}
+	return texts
+}
+
+func landedBranches(p *plan.Plan) []string {
 	var texts []string
 	for _, with := range p.With {
 		texts = append(texts, clean(with.Service+" "+with.Label+" = "+with.Location))
 	}
-	return []string{"As if landed: " + strings.Join(texts, "; ") + ". Landing makes a revision of its own, so this plan cannot be applied: make it anew then."}
+	return texts
 }
 
 // landing tells what a branch under review lacks of the one that it is to land on.
