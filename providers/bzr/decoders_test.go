@@ -546,7 +546,7 @@ func FuzzHistory(f *testing.F) {
 			"Branch.get_stacked_on_url":               {args: blist{bstring("NotStacked")}},
 		}}, dir: "b", tip: resource.Revision{Revno: "1", ID: to}}
 		span := resource.Span{From: resource.Revision{Revno: revno, ID: from}, To: resource.Revision{Revno: revno, ID: to}}
-		got, err := s.history(t.Context(), span, "config.ini")
+		got, err := s.history(t.Context(), span, "config.ini", nil)
 		if err != nil {
 			return
 		}

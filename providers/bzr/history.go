@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/zclconf/go-cty/cty"
+
 	"launchpad.net/cdplan/providers/resource"
 )
 
@@ -50,9 +52,10 @@ func (p *provider) history(ctx context.Context, declared branch, span resource.S
 	return resource.History{Err: err}
 }
 
-// tell returns the history of a span, or, if a file is named, with its text at both ends, which nothing on disk tells.
+// tell returns the history of a span, or, if a file is named, with its text at both ends, which nothing on disk tells. What takes a second place to tell
+// is not kept either.
 func (p *provider) tell(ctx context.Context, at location, span resource.Span, file string) (resource.History, error) {
-	if file != "" {
+	if file != "" || span.Beside != cty.NilVal {
 		return p.ask(ctx, at, span, file)
 	}
 	told, cached := p.cache.get(at.place(), span)
@@ -88,12 +91,38 @@ func (p *provider) askHistory(ctx context.Context, at location, span resource.Sp
 	if err != nil {
 		return resource.History{}, err
 	}
+	second := p.beside(ctx, span)
 	var told resource.History
 	err = p.guard(ctx, served.host, func(ctx context.Context) error {
-		told, err = served.history(ctx, span, file)
+		told, err = served.history(ctx, span, file, second)
 		return err
 	})
 	return told, err
+}
+
+// beside returns the repository of the second place that a span names. One that cannot be found is none: more is told as absent then.
+func (p *provider) beside(ctx context.Context, span resource.Span) repositories {
+	var declared branch
+	if resource.Decode(span.Beside, &declared) != nil || declared.Location == "" {
+		return nil
+	}
+	at, err := p.locate(declared)
+	if err != nil {
+		return nil
+	}
+	second, err := p.find(ctx, at.unpinned())
+	if err != nil {
+		return nil
+	}
+	var dir string
+	err = p.guard(ctx, second.host, func(ctx context.Context) error {
+		dir, err = second.repository(ctx, second.dir)
+		return err
+	})
+	if err != nil {
+		return nil
+	}
+	return repositories{{second.smart, dir}}
 }
 
 // served is a branch that a smart server knows.
@@ -144,19 +173,19 @@ func (p *provider) server(u *url.URL) smart {
 // story is a history in the making.
 type story struct {
 	served
-	held  repository // of the branch
+	held  repositories // that of the branch first
 	graph *ancestry
 	span  resource.Span
 	told  resource.History
 }
 
-// history asks for all that is told of the span.
-func (s served) history(ctx context.Context, span resource.Span, file string) (resource.History, error) {
+// history asks for all that is told of the span. What the branch's own repository does not hold may be in another.
+func (s served) history(ctx context.Context, span resource.Span, file string, others repositories) (resource.History, error) {
 	dir, err := s.repository(ctx, s.dir)
 	if err != nil {
 		return resource.History{}, err
 	}
-	held := repository{s.smart, dir}
+	held := append(repositories{{s.smart, dir}}, others...)
 	st := story{served: s, held: held, graph: newAncestry(held.parents), span: span}
 	r, err := st.graph.relate(ctx, span.From.ID, span.To.ID)
 	if err == nil {
@@ -264,7 +293,11 @@ func commits(ids []string, revno string, records map[string]record) ([]resource.
 
 // compareFiles tells what differs between the two ends, and, if a file is named, its text at both. Where that cannot be told, it is not missed.
 func (st *story) compareFiles(ctx context.Context, file string) {
-	d, err := st.held.inventories(ctx, st.span.From.ID, st.span.To.ID)
+	if len(st.held) > 1 && file != "" {
+		st.told.FileFrom, st.told.FileTo = st.held.text(ctx, st.span.From.ID, file), st.held.text(ctx, st.span.To.ID, file)
+	}
+	own := st.held[0]
+	d, err := own.inventories(ctx, st.span.From.ID, st.span.To.ID)
 	if err != nil {
 		return
 	}
@@ -273,7 +306,7 @@ func (st *story) compareFiles(ctx context.Context, file string) {
 		return
 	}
 	from, to := d.entries("/" + file)
-	if texts, err := st.held.texts(ctx, from, to); err == nil {
+	if texts, err := own.texts(ctx, from, to); err == nil {
 		st.told.FileFrom, st.told.FileTo = texts[0], texts[1]
 	}
 }

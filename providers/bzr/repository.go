@@ -95,6 +95,23 @@ func (r repository) inventories(ctx context.Context, from, to string) (differenc
 	return d, nil
 }
 
+// text returns the text of a file in a revision; nil for one that is not there.
+func (r repository) text(ctx context.Context, id, file string) ([]byte, error) {
+	_, body, err := r.ask(ctx, "VersionedFileRepository.get_inventories", 1, id, bstring("unordered"))
+	if err != nil {
+		return nil, err
+	}
+	deltas, err := parseDeltas(body)
+	if err != nil || len(deltas) != 1 || deltas[0].version != id {
+		return nil, cmp.Or[error](err, errAnswer)
+	}
+	texts, err := r.texts(ctx, deltas[0].find("/"+file))
+	if err != nil {
+		return nil, err
+	}
+	return texts[0], nil
+}
+
 // texts returns the text of each entry; nil for one that is nil, or no file, or whose text is not held.
 func (r repository) texts(ctx context.Context, entries ...*row) ([][]byte, error) {
 	place := map[row]int{} // in the question, which names each text once
