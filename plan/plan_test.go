@@ -432,6 +432,36 @@ func TestRewritten(t *testing.T) {
 	}
 }
 
+// A branch under review that lacks what is deployed is no rewritten history; the plan says which ones it was made with.
+func TestWith(t *testing.T) {
+	situations := []situation{{name: "s", want: "app:a2 lib:l2", live: []string{"app:a1 lib:l1"}}, {name: "x", want: "app:x1", live: []string{"app:x1"}}}
+	land := func(in *Input) {
+		for i, service := range in.Services {
+			declared := service.source(schemas, "app")
+			declared.InsteadOf = declared.Config
+			in.Services[i] = service
+		}
+	}
+	p := compute(situations, func(in *Input) {
+		land(in)
+		told("s", "app", resource.History{Rewritten: true, Lost: make([]resource.Commit, 2)})(in)
+		in.Selected = func(name string) bool { return name == "s" }
+	})
+	if want := "s redeploy branch-moved app(a1>a2) lib(l1>l2) behind=s-0 wave=1 run stamp\n"; describe(p) != want {
+		t.Errorf("got %s, want %s", describe(p), want)
+	}
+	if app, lib := p.Decisions[0].Changes[0], p.Decisions[0].Changes[1]; !app.Landing || lib.Landing || len(app.History.Lost) != 2 || app.History.Rewritten {
+		t.Errorf("got %+v, %+v", app, lib)
+	}
+	if diff := cmp.Diff([]With{{"s", "app", "/app"}}, p.With); diff != "" {
+		t.Errorf("with (-want +got):\n%s", diff)
+	}
+	spans := compute(situations, land).Spans()
+	if len(spans) != 2 || spans[0].Beside == cty.NilVal || spans[1].Beside != cty.NilVal {
+		t.Errorf("got %+v", spans)
+	}
+}
+
 func TestAfterRewritten(t *testing.T) {
 	services := []situation{moved("api", ""), moved("web", "api"), moved("x", "")}
 	var got []string

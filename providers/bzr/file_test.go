@@ -57,13 +57,15 @@ func TestFile(t *testing.T) {
 func TestReadWithoutATree(t *testing.T) {
 	b := newBranch(t, t.TempDir()+"/b", "2a", "one", "two")
 	write(t, b+"/config.ini", "uncommitted")
-	w := wantedTree(b, "other")
-	attrs := w.Config.AsValueMap()
-	attrs["tree_sha1"] = cty.NullVal(cty.String)
-	attrs["location"] = cty.StringVal(b + ";revno=1")
-	w.Config = cty.ObjectVal(attrs)
-	if got := revision(t, read(t, opened(t, nil), w)[0]); got != info(t, b, "-r1") {
-		t.Errorf("got %v", got)
+	p := opened(t, map[string]cty.Value{"rewrite": cty.MapVal(map[string]cty.Value{"lp:b": cty.StringVal(b)})})
+	for _, location := range []string{b + ";revno=1", "lp:b;revno=1"} {
+		w := wantedTree(b, "other")
+		attrs := w.Config.AsValueMap()
+		attrs["tree_sha1"], attrs["location"] = cty.NullVal(cty.String), cty.StringVal(location)
+		w.Config = cty.ObjectVal(attrs)
+		if got := revision(t, read(t, p, w)[0]); got != info(t, b, "-r1") {
+			t.Errorf("%s: got %v", location, got)
+		}
 	}
 }
 
