@@ -13,12 +13,12 @@ import (
 )
 
 func TestWith(t *testing.T) {
-	if got := With(&plan.Plan{}); got != nil {
+	if got := asIfLanded(&plan.Plan{}, 0); got != nil {
 		t.Errorf("got %v", got)
 	}
 	p := moved(nil)
 	p.With = []plan.With{{Service: "api", Label: "app", Location: "lp:~ann/api/fix"}, {Service: "web", Label: "config", Location: "/x" + hostile}}
-	want := "As if landed: api app = lp:~ann/api/fix; web config = /x" + clean(hostile) + ". Landing makes a revision of its own, so this plan cannot be applied: make it anew then."
+	want := "As if landed: api app = lp:~ann/api/fix, web config = /x" + clean(hostile) + "."
 	var out bytes.Buffer
 	if err := Plan(&out, Page{Plan: p}, Style{}); err != nil || strings.Split(out.String(), "\n")[1] != want {
 		t.Errorf("got %s, %v, want %s", out.String(), err, want)
