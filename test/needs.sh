@@ -4,7 +4,7 @@
 set -eu
 
 missing=
-for program in ${*:-brz openssl python3 ssh sshd mount mkfs.ext4 mkfs.xfs sshfs strace crontab logrotate systemd-analyze}; do
+for program in ${*:-brz openssl python3 ssh sshd mount mkfs.ext4 mkfs.xfs sshfs strace crontab logrotate systemd-analyze dot}; do
 	case $program in
 	ssh) package=openssh-client ;;
 	sshd) package=openssh-server ;; # the tests log in to this host, over loopback
@@ -12,6 +12,7 @@ for program in ${*:-brz openssl python3 ssh sshd mount mkfs.ext4 mkfs.xfs sshfs 
 	mkfs.xfs) package=xfsprogs ;;
 	crontab) package=cron ;; # the examples are tried with the programs that they are for
 	systemd-analyze) package=systemd ;;
+	dot) package=graphviz ;; # reads the graphs that cdplan writes
 	mariadbd) package=mariadb-server ;;
 	uwsgi) package=uwsgi-core ;;
 	uwsgi-plugin-* | python3-*)

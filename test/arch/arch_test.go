@@ -38,7 +38,7 @@ var may = map[string][]string{
 	"plan/apply":              {"plan", "plan/schedule", "state", "providers", "providers/resource"},
 	"cmd/internal/notify":     {},
 	"cmd/internal/config":     {"cmd/internal/notify", "plan", "plan/graph", "providers", "providers/resource"},
-	"cmd/internal/view":       {"plan", "plan/apply", "state", "providers/resource"},
+	"cmd/internal/view":       {"plan", "plan/apply", "plan/graph", "state", "providers/resource"},
 	"cmd/internal/cli": {"cmd/internal/config", "cmd/internal/notify", "cmd/internal/view", "plan", "plan/apply", "plan/graph", "plan/schedule", "state", "providers",
 		"providers/resource"},
 	"cmd/cdplan":             {"cmd/internal/cli", "providers", "providers/bzr", "providers/juju", "providers/mojo", "providers/nova", "state"},

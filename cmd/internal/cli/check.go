@@ -66,7 +66,7 @@ func runCheck(ctx context.Context, o checkOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	p, err := fleet.plan(ctx, plan.Input{Past: fleet.past(ctx)})
+	p, err := fleet.preview(ctx)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func newPlan(c *common) *cobra.Command {
 	}
 	o.selection.flags(cmd)
 	o.selection.depsFlags(cmd)
-	cmd.Flags().StringArrayVar(&o.with, "with", nil, "plan as if a branch under review had landed: `LABEL=LOCATION`, or SERVICE/LABEL=LOCATION for one service; may be given several times")
+	withFlag(cmd, &o.with)
 	o.format.flags(cmd)
 	cmd.Flags().StringVar(&o.out, "out", "", "keep the plan in `FILE` as well, as JSON: for apply, check and show")
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 if there is something to do, 6 if all of it is held")
@@ -59,15 +59,10 @@ func runPlan(ctx context.Context, o planOptions) (err error) {
 	if err := fleet.land(ctx, o.common, o.with, o.name != "text"); err != nil {
 		return err
 	}
-	past := fleet.past(ctx)
-	if gone := plan.Gone(past, fleet.Services); gone != nil {
-		o.env.say("Warning: %s\n\n", goneText(past, gone))
-	}
-	p, err := fleet.plan(ctx, plan.Input{Past: past})
+	p, err := fleet.preview(ctx)
 	if err != nil {
 		return err
 	}
-	o.env.sayTaken(p)
 	if err := o.print(fleet, p, into); err != nil {
 		return err
 	}
@@ -76,6 +71,20 @@ func runPlan(ctx context.Context, o planOptions) (err error) {
 	}
 	fleet.tell(troubles(p))
 	return planCode(p, o.detailed)
+}
+
+// preview makes a plan that is only shown, and says on stderr what the reader should know of it.
+func (o *opened) preview(ctx context.Context) (*plan.Plan, error) {
+	past := o.past(ctx)
+	if gone := plan.Gone(past, o.Services); gone != nil {
+		o.env.say("Warning: %s\n\n", goneText(past, gone))
+	}
+	p, err := o.plan(ctx, plan.Input{Past: past})
+	if err != nil {
+		return nil, err
+	}
+	o.env.sayTaken(p)
+	return p, nil
 }
 
 func (o planOptions) print(fleet *opened, p *plan.Plan, into io.Writer) error {

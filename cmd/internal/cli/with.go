@@ -8,11 +8,17 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/spf13/cobra"
+
 	"launchpad.net/cdplan/cmd/internal/config"
 	"launchpad.net/cdplan/plan"
 	"launchpad.net/cdplan/providers"
 	"launchpad.net/cdplan/providers/resource"
 )
+
+func withFlag(cmd *cobra.Command, with *[]string) {
+	cmd.Flags().StringArrayVar(with, "with", nil, "plan as if a branch under review had landed: `LABEL=LOCATION`, or SERVICE/LABEL=LOCATION for one service; may be given several times")
+}
 
 // land declares branches under review, each LABEL=LOCATION or SERVICE/LABEL=LOCATION, as if they had landed. Where the own branch of a service is among
 // them, what its config.ini says there is declared in place of the file; warnings about that go to stderr, unless quiet.

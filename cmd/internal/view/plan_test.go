@@ -22,6 +22,10 @@ var forms = map[string]func(w io.Writer, page Page) error{
 	"plan-80.txt":     func(w io.Writer, page Page) error { return Plan(w, page, Style{Width: 80}) },
 	"plan.review.txt": Review,
 	"plan.md":         Markdown,
+	"graph.txt":       func(w io.Writer, page Page) error { return Graph(w, page, Style{}) },
+	"graph.dot":       Dot,
+	"graph.mmd":       Mermaid,
+	"graph.svg":       SVG,
 }
 
 func write(t testing.TB, form func(io.Writer, Page) error, page Page) string {
