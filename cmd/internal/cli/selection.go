@@ -190,6 +190,6 @@ func readPatterns(name string) ([]pattern, error) {
 // sayTaken says which services -with-deps has added to the plan.
 func (env *Env) sayTaken(p *plan.Plan) {
 	if len(p.Taken) > 0 {
-		env.say("-with-deps takes along what goes first: %s\n\n", names(p.Taken))
+		env.say("-with-deps takes along what goes first: %s\n\n", strings.Join(p.Taken, ", "))
 	}
 }

@@ -85,3 +85,14 @@ func TestSelectionArguments(t *testing.T) {
 		}
 	}
 }
+
+// Nobody is left out who was taken along.
+func TestSayTaken(t *testing.T) {
+	for want, taken := range map[string][]string{"": nil, "-with-deps takes along what goes first: a, b, c, d, e, f, g\n\n": {"a", "b", "c", "d", "e", "f", "g"}} {
+		var stderr strings.Builder
+		(&Env{Stderr: &stderr}).sayTaken(&plan.Plan{Taken: taken})
+		if stderr.String() != want {
+			t.Errorf("got %q, want %q", stderr.String(), want)
+		}
+	}
+}
