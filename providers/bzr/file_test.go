@@ -93,7 +93,7 @@ func TestHistoryBeside(t *testing.T) {
 		}
 		return p.History(t.Context(), []resource.Span{span})[0]
 	}
-	for _, places := range [][2]string{{dir + "/fix", trunk}, {dir + "/fix", trunk + ";revno=1"}, {dir + "/fix", root + "/trunk"}, {root + "/fix", trunk}, {dir + "/stacked", trunk}} {
+	for _, places := range [][2]string{{dir + "/fix", trunk}, {dir + "/fix", trunk + ";revno=1"}, {dir + "/fix", root + "/trunk;revno=99"}, {root + "/fix", trunk}, {dir + "/stacked", trunk}} {
 		got := tell(places[0], places[1])
 		if got.Err != nil || got.Fallback != "" || !got.Rewritten || got.Back || len(got.Commits) != 2 || len(got.Lost) != 3 || got.More+got.LostMore != 0 {
 			t.Errorf("%v: got %+v", places, got)

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/zclconf/go-cty/cty"
-
 	"launchpad.net/cdplan/providers/resource"
 )
 
@@ -52,10 +50,9 @@ func (p *provider) history(ctx context.Context, declared branch, span resource.S
 	return resource.History{Err: err}
 }
 
-// tell returns the history of a span, or, if a file is named, with its text at both ends, which nothing on disk tells. What takes a second place to tell
-// is not kept either.
+// tell returns the history of a span, or, if a file is named, with its text at both ends, which nothing on disk tells.
 func (p *provider) tell(ctx context.Context, at location, span resource.Span, file string) (resource.History, error) {
-	if file != "" || span.Beside != cty.NilVal {
+	if file != "" {
 		return p.ask(ctx, at, span, file)
 	}
 	told, cached := p.cache.get(at.place(), span)
