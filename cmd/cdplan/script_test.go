@@ -199,6 +199,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`\buntil TIME by [a-z_][a-z0-9_-]*:`), "until TIME by USER:"},
 	{regexp.MustCompile(`\bTOOK  by [a-z_][a-z0-9_-]*\n`), "TOOK  by USER\n"},
 	{regexp.MustCompile(`pid [0-9]+ of [^ ,]+`), "pid PID of USER"},
+	{regexp.MustCompile("(cdplan plan, host |\\(host `|<!-- cdplan:)[A-Za-z0-9._-]+"), "${1}HOST"},
 }
 
 // wrapped is the text of an error or a warning. Where its lines are broken depends on how long $WORK is.
