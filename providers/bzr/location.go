@@ -98,10 +98,14 @@ func parseURL(text string) (location, error) {
 		return location{}, invalid("The location %q names no user.", redact(text))
 	}
 	if _, secret := u.User.Password(); secret {
-		return location{}, &fault{"Password in location", fmt.Sprintf("The location %q holds a password, which every process of this host "+
-			"could see. Keep it in Breezy's authentication.conf and leave it out of the location.", redact(text))}
+		return location{}, passwordFault(text)
 	}
 	return location{remote: text}, nil
+}
+
+func passwordFault(text string) error {
+	return &fault{"Password in location", fmt.Sprintf("The location %q holds a password, which every process of this host could see. "+
+		"Keep it in Breezy's authentication.conf and leave it out of the location.", redact(text))}
 }
 
 func remoteScheme(scheme string) bool {

@@ -49,6 +49,9 @@ func (n names) parse(text string) (location, error) {
 
 // parsePlace understands a location without a pin.
 func (n names) parsePlace(written string) (location, error) {
+	if onLaunchpad(written) && password.MatchString(written) { // what it is rewritten to need not look like one
+		return location{}, passwordFault(written)
+	}
 	text := n.rewritten(written)
 	at, err := parsePlace(text)
 	var f *fault

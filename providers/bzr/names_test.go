@@ -94,6 +94,9 @@ func TestRewrite(t *testing.T) {
 	if !errors.As(err, &f) || !strings.Contains(f.detail, `"bzr+ssh://mirror.example.com/lp/a b"`) || !strings.Contains(f.detail, `"lp:a b"`) {
 		t.Errorf("got %v, want an error that names both", err)
 	}
+	if _, err = n.parse("lp:~ann:hush@web"); !errors.As(err, &f) || f.summary != "Password in location" || strings.Contains(f.detail, "hush") {
+		t.Errorf("got %v, want an error that tells of the password, and not what it is", err)
+	}
 }
 
 func TestRewriteRefuses(t *testing.T) {
