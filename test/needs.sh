@@ -4,7 +4,7 @@
 set -eu
 
 missing=
-for program in ${*:-brz openssl python3 ssh sshd mount mkfs.ext4 mkfs.xfs sshfs strace crontab logrotate systemd-analyze dot}; do
+for program in ${*:-brz openssl python3 ssh sshd mount mkfs.ext4 mkfs.xfs sshfs strace crontab logrotate systemd-analyze dot chromium}; do
 	case $program in
 	ssh) package=openssh-client ;;
 	sshd) package=openssh-server ;; # the tests log in to this host, over loopback

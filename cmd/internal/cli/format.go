@@ -29,6 +29,7 @@ var formats = []struct {
 	{"json", func(w io.Writer, page view.Page, _ *Env) error { return view.PlanJSON(w, page) }},
 	{"review", func(w io.Writer, page view.Page, _ *Env) error { return view.Review(w, page) }},
 	{"markdown", func(w io.Writer, page view.Page, _ *Env) error { return view.Markdown(w, page) }},
+	{"html", func(w io.Writer, page view.Page, _ *Env) error { return view.HTML(w, page) }},
 }
 
 // comments are the forms that have to fit in a comment.

@@ -28,7 +28,7 @@ func newPlan(c *common) *cobra.Command {
 		Short: "Show what would be deployed, why, and who caused it",
 		Long: "Compares the tip or the pin of every branch of every service with what its\n" +
 			"servers carry, and prints what apply would do. It changes nothing and takes no\nlock.",
-		Example: "  cdplan plan\n  cdplan plan -with app=lp:~ann/api/fix\n  cdplan plan -target 'web-*' -json\n  cdplan plan -detailed-exitcode",
+		Example: "  cdplan plan\n  cdplan plan -with app=lp:~ann/api/fix\n  cdplan plan -target 'web-*' -json\n  cdplan plan -format=html > plan.html\n  cdplan plan -detailed-exitcode",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runPlan(cmd.Context(), o) },
 	}

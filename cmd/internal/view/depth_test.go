@@ -107,8 +107,8 @@ func TestLeftOutCounts(t *testing.T) {
 func TestThreeHundredCommits(t *testing.T) {
 	page := Page{Plan: moved(&resource.History{Commits: manyCommits(300)}), Apply: "cdplan apply"}
 	for name, form := range forms {
-		if strings.HasPrefix(name, "graph.") {
-			continue // it tells no commits
+		if strings.HasPrefix(name, "graph.") || name == "plan.html" {
+			continue // the one tells no commits, the other more of them
 		}
 		if strings.HasSuffix(name, ".json") {
 			continue

@@ -26,6 +26,7 @@ var forms = map[string]func(w io.Writer, page Page) error{
 	"graph.dot":       Dot,
 	"graph.mmd":       Mermaid,
 	"graph.svg":       SVG,
+	"plan.html":       HTML,
 }
 
 func write(t testing.TB, form func(io.Writer, Page) error, page Page) string {

@@ -32,15 +32,16 @@ func pageOf(text string) Page {
 	unread := change
 	unread.KeysErr, unread.Keys = errors.New(text), nil
 	acting := plan.Decision{Service: text, Verdict: plan.Redeploy, Reasons: []plan.Reason{plan.BranchMoved}, Wave: 1, Copies: 3, Behind: []string{text}, Last: text, WaitsFor: []string{text},
-		Changes: []plan.Change{change, unread}}
-	held := plan.Decision{Service: text, Verdict: plan.Held, Reasons: []plan.Reason{plan.ConfigChanged}, Copies: 3, Behind: []string{text}, Held: plan.Hold{By: text, Reason: text, Until: madeAt},
+		Changes: []plan.Change{change, unread}, Declared: richAfter(text), Fallbacks: []plan.Fallback{{Addr: resource.Addr{Service: text, Type: "x", Label: text}, Location: text, Reason: text}}}
+	held := plan.Decision{Service: text + "2", Verdict: plan.Held, Reasons: []plan.Reason{plan.ConfigChanged}, Copies: 3, Behind: []string{text}, Held: plan.Hold{By: text, Reason: text, Until: madeAt},
 		Changes: []plan.Change{change}}
-	first := plan.Decision{Service: text, Verdict: plan.Unapproved, Reasons: []plan.Reason{plan.NeverRecorded}, Held: plan.Hold{Reason: text}, Changes: []plan.Change{change}}
-	broken := plan.Decision{Service: text, Verdict: plan.Invalid, Err: &resource.AttrError{Summary: text, Detail: text}}
+	first := plan.Decision{Service: text + "3", Verdict: plan.Unapproved, Reasons: []plan.Reason{plan.NeverRecorded}, Held: plan.Hold{Reason: text}, Changes: []plan.Change{change}}
+	broken := plan.Decision{Service: text + "4", Verdict: plan.Invalid, Err: &resource.AttrError{Summary: text, Detail: text}}
 	faults := func(string, error) hcl.Diagnostics {
 		return hcl.Diagnostics{{Summary: text, Detail: text, Subject: &hcl.Range{Filename: text}}, {Summary: text, Detail: text}}
 	}
-	return Page{Plan: &plan.Plan{Fingerprint: strings.Repeat("7f3a91c2d04e58b6", 4), Decisions: []plan.Decision{acting, held, first, broken}}, Made: madeAt, Host: text,
+	return Page{Plan: &plan.Plan{Fingerprint: strings.Repeat("7f3a91c2d04e58b6", 4), Decisions: []plan.Decision{acting, held, first, broken},
+		With: []plan.With{{Service: text, Label: text, Location: text}}}, Made: madeAt, Host: text,
 		Apply: "cdplan apply", Faults: faults}
 }
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-//go:embed drawing.tmpl drawing.css
+//go:embed *.tmpl *.css
 var pages embed.FS
 
 var templates = template.Must(template.ParseFS(pages, "*.tmpl"))
@@ -38,7 +38,6 @@ func SVG(w io.Writer, page Page) error {
 type picture struct {
 	Title         string
 	Style         template.CSS // empty within a page that has it
-	Linked        bool         // each service is a link to where the page tells of it
 	Width, Height int
 	Links         []pictureLink
 	Boxes         []pictureBox
@@ -53,6 +52,7 @@ type pictureLink struct {
 
 type pictureBox struct {
 	Service, Name, Standing, Class string
+	Linked                         bool // to where the page tells of it
 	X, Y, Width, Height            int
 	Fill, Line, Ink                string // on a light page, for what knows no style sheets
 	Middle, NameLine, StandingLine int    // where the texts are

@@ -7,16 +7,17 @@ import (
 // notAsIs says why a plan with branches under review is not to be applied.
 const notAsIs = "It cannot be applied: landing makes a revision of its own."
 
-// asIfLanded tells which branches under review the plan takes for landed; nothing where there are none.
+// asIfLanded tells which branches under review the plan takes for landed, in a line each, none of which begins with a text from outside; nothing where
+// there are none.
 func asIfLanded(p *plan.Plan, width int) []string {
-	if len(p.With) == 0 {
+	var texts []string
+	for _, branch := range landedBranches(p) {
+		texts = append(texts, cut("As if landed: "+branch, width))
+	}
+	if texts == nil {
 		return nil
 	}
-	texts := append(list("As if landed: ", landedBranches(p), width), notAsIs)
-	for i, line := range texts {
-		texts[i] = cut(line, width)
-	}
-	return texts
+	return append(texts, notAsIs)
 }
 
 func landedBranches(p *plan.Plan) []string {

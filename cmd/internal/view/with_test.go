@@ -2,6 +2,7 @@ package view
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,9 +19,9 @@ func TestWith(t *testing.T) {
 	}
 	p := moved(nil)
 	p.With = []plan.With{{Service: "api", Label: "app", Location: "lp:~ann/api/fix"}, {Service: "web", Label: "config", Location: "/x" + hostile}}
-	want := "As if landed: api app = lp:~ann/api/fix, web config = /x" + clean(hostile) + "."
+	want := []string{"As if landed: api app = lp:~ann/api/fix", "As if landed: web config = /x" + clean(hostile), notAsIs}
 	var out bytes.Buffer
-	if err := Plan(&out, Page{Plan: p}, Style{}); err != nil || strings.Split(out.String(), "\n")[1] != want {
+	if err := Plan(&out, Page{Plan: p}, Style{}); err != nil || !slices.Equal(strings.Split(out.String(), "\n")[1:4], want) {
 		t.Errorf("got %s, %v, want %s", out.String(), err, want)
 	}
 	out.Reset()
