@@ -32,7 +32,7 @@ type seen struct {
 
 // look is the script that finds it out.
 const look = `(() => {
-  const visible = e => e.checkVisibility() && e.getBoundingClientRect().height > 0;
+  const visible = e => e.checkVisibility({opacityProperty: true, visibilityProperty: true}) && e.getBoundingClientRect().height > 0;
   const rgb = text => text.match(/[\d.]+/g).map(Number);
   const luminance = ([r, g, b]) => [r, g, b].map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
   const behind = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c } };

@@ -123,7 +123,8 @@ func TestThreeHundredCommits(t *testing.T) {
 // Whatever the texts and the limit, a form is not longer, a review is as it has to be, and in Markdown nothing of a text is more than text.
 func FuzzComments(f *testing.F) {
 	for i, text := range hostileTexts {
-		f.Add(text, "cdplan apply -target "+text, uint8(i), uint16(MinBytes+i*i*9))
+		f.Add(text, "cdplan apply -target "+text, uint8(i%5), uint16(MinBytes+i*i*9))
+		f.Add(text, text, uint8(0), uint16(MinBytes))
 	}
 	f.Fuzz(func(t *testing.T, text, command string, more uint8, limit uint16) {
 		page := pageOf(text)

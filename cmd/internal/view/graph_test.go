@@ -204,6 +204,7 @@ func wideFleet(n int) Page {
 func TestPlacement(t *testing.T) {
 	for name, page := range map[string]Page{"rich": richFleet(), "wide": wideFleet(300), "cycle": fleetOf("a after c", "b after a", "c after b", "d after c", "e after e")} {
 		d := newDrawing(page.Plan)
+		levels := d.levels()
 		widths := make([]int, len(d.services))
 		for i := range widths {
 			widths[i] = 60 + i*37%100
@@ -223,6 +224,9 @@ func TestPlacement(t *testing.T) {
 			path := p.paths[i]
 			if name != "cycle" && path[0].x+path[0].width >= path[len(path)-1].x {
 				t.Errorf("%s: the link %v goes back: %v", name, l, path)
+			}
+			if want := max(levels[l.to]-levels[l.from], 1) + 1; len(path) != want {
+				t.Errorf("%s: the link %v is in %d columns, want %d", name, l, len(path), want)
 			}
 			for _, pass := range path[1 : len(path)-1] {
 				if over := slices.IndexFunc(p.boxes, func(b box) bool { return b.x == pass.x && b.y < pass.y && pass.y < b.y+boxHeight }); over >= 0 {

@@ -67,6 +67,17 @@ func TestHTMLOfHostileText(t *testing.T) {
 	}
 }
 
+// Nothing that a terminal or a reader cannot see gets into a page, a drawing or a graph.
+func TestGraphsAndPagesAreClean(t *testing.T) {
+	for _, name := range []string{"plan.html", "graph.svg", "graph.mmd", "graph.dot", "graph.txt"} {
+		for line := range strings.Lines(write(t, forms[name], pageOf(hostile))) {
+			if text := strings.TrimPrefix(line, "\t"); !tame(text) {
+				t.Errorf("%s: %q", name, line)
+			}
+		}
+	}
+}
+
 // The page is whole by itself: it refers to places in itself, and to bugs on Launchpad.
 func TestHTMLReferences(t *testing.T) {
 	for _, page := range []Page{richFleet(), pageOf(evil), pageOf("http://example.com/x"), pageOf("javascript:alert(1)")} {

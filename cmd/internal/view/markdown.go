@@ -48,13 +48,14 @@ func markdown(page Page, shown []plan.Decision, d depth, limit int) string {
 	return strings.Join(parts, "\n\n") + "\n"
 }
 
-// markdownHead tells how much the plan does, where and when it was made, and how a program finds this comment again.
+// markdownHead tells how much the plan does, where and when it was made, and how a program finds this comment again. It is never cut: in ASCII it takes no
+// more bytes than it has columns.
 func markdownHead(page Page) []string {
 	texts := headline(page.Plan, Style{})
 	texts[0] = "**" + texts[0] + "**"
 	var made []string
 	if page.Host != "" {
-		made = append(made, "host "+code(cut(clean(page.Host), markdownChange)))
+		made = append(made, "host "+code(cut(ascii(clean(page.Host)), markdownChange)))
 	}
 	if !page.Made.IsZero() {
 		made = append(made, page.Made.UTC().Format("2006-01-02 15:04 UTC"))
@@ -63,11 +64,7 @@ func markdownHead(page Page) []string {
 		texts[0] += " (" + strings.Join(made, ", ") + ")"
 	}
 	if len(page.Plan.With) > 0 {
-		var branches []string
-		for _, branch := range landedBranches(page.Plan) {
-			branches = append(branches, code(branch))
-		}
-		texts = append(texts, "As if landed: "+strings.Join(branches, ", ")+". "+notAsIs)
+		texts = append(texts, "As if landed: "+code(cut(ascii(strings.Join(landedBranches(page.Plan), ", ")), maxWrapped))+". "+notAsIs)
 	}
 	return append(texts, fmt.Sprintf("<!-- cdplan:%s:%s -->", bare(cut(page.Host, markdownChange)), bare(cmp.Or(ShortFingerprint(page.Plan.Fingerprint), "none"))))
 }
@@ -135,9 +132,8 @@ func markdownFoot(page Page, leftOut []string, limit int) []string {
 	return []string{"Apply exactly this:", fenced("sh", []string{page.Apply})}
 }
 
-// inCode is what cannot stand in a code span of a table as it is: a backtick would end the span and a bar the cell, if no backslash, nor a
-// backslash of its own, is before it.
-var inCode = strings.NewReplacer("`", "'", `\|`, `\ \|`, "|", `\|`)
+// inCode is what cannot stand in a code span of a table as it is: a backtick would end the span, and a bar the cell, if no backslash is before it.
+var inCode = strings.NewReplacer("`", "'", "|", `\|`)
 
 // code writes a text as a code span, also for the cell of a table. Nothing, and what stands for nothing, is none.
 func code(s string) string {

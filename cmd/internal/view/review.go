@@ -70,9 +70,8 @@ func reviewBlocks(page Page, shown []plan.Decision, d depth, room int) [][]strin
 	return blocks
 }
 
-// reviewHead tells where and when the plan was made, and how much it does.
+// reviewHead tells where and when the plan was made, how much it does, and which branches under review it takes for landed.
 func reviewHead(page Page) []string {
-	p := page.Plan
 	head := "cdplan plan"
 	if page.Host != "" {
 		head += ", host " + cut(clean(page.Host), 24)
@@ -80,15 +79,23 @@ func reviewHead(page Page) []string {
 	if !page.Made.IsZero() {
 		head += ", " + page.Made.UTC().Format("2006-01-02 15:04 UTC")
 	}
-	does, leaves := outlook(p)
-	if p.Fingerprint == "" {
-		return slices.Concat([]string{head}, headline(p, Style{Width: reviewWidth}), asIfLanded(p, reviewWidth))
+	texts := append([]string{head}, reviewGist(page.Plan)...)
+	if len(page.Plan.With) == 0 {
+		return texts
 	}
+	landed := "As if landed: " + strings.Join(landedBranches(page.Plan), ", ") + "."
+	return append(append(texts, manner{Style: Style{Width: reviewWidth}, apart: true}.wrapped("", landed)...), notAsIs)
+}
+
+func reviewGist(p *plan.Plan) []string {
+	if p.Fingerprint == "" {
+		return headline(p, Style{Width: reviewWidth})
+	}
+	does, leaves := outlook(p)
 	if len(does) == 0 {
 		does = []string{"nothing to apply"}
 	}
-	texts := append([]string{head}, list("fingerprint "+ShortFingerprint(p.Fingerprint)+": ", does, reviewWidth)...)
-	return slices.Concat(texts, list("", leaves, reviewWidth), asIfLanded(p, reviewWidth))
+	return append(list("fingerprint "+ShortFingerprint(p.Fingerprint)+": ", does, reviewWidth), list("", leaves, reviewWidth)...)
 }
 
 // How much of a line the name of a service may take, and what moved.

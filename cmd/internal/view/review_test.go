@@ -40,9 +40,11 @@ func pageOf(text string) Page {
 	faults := func(string, error) hcl.Diagnostics {
 		return hcl.Diagnostics{{Summary: text, Detail: text, Subject: &hcl.Range{Filename: text}}, {Summary: text, Detail: text}}
 	}
-	return Page{Plan: &plan.Plan{Fingerprint: strings.Repeat("7f3a91c2d04e58b6", 4), Decisions: []plan.Decision{acting, held, first, broken},
-		With: []plan.With{{Service: text, Label: text, Location: text}}}, Made: madeAt, Host: text,
-		Apply: "cdplan apply", Faults: faults}
+	p := &plan.Plan{Fingerprint: strings.Repeat("7f3a91c2d04e58b6", 4), Decisions: []plan.Decision{acting, held, first, broken}}
+	for range 9 {
+		p.With = append(p.With, plan.With{Service: text, Label: text, Location: text})
+	}
+	return Page{Plan: p, Made: madeAt, Host: text, Apply: "cdplan apply", Faults: faults}
 }
 
 // checkReview says what in a review is not as it has to be.
@@ -130,6 +132,8 @@ func TestReviewCommand(t *testing.T) {
 func TestReviewWithoutCommands(t *testing.T) {
 	held := moved(nil)
 	held.Decisions[0].Verdict, held.Decisions[0].Held.Reason, held.Decisions[0].Wave = plan.Blocked, "web goes first and is held", 0
+	landed := moved(nil)
+	landed.With = []plan.With{{Service: "api", Label: "app", Location: "lp:~ann/api/fix"}, {Service: "web", Label: "app", Location: "lp:~ann/web/fix"}}
 	for _, test := range []struct {
 		page Page
 		want string
@@ -147,8 +151,11 @@ func TestReviewWithoutCommands(t *testing.T) {
     = api: branch-moved
       - app r1 -> r9  /app
 `},
-		{Page{Plan: moved(nil)}, `    cdplan plan
+		{Page{Plan: landed}, `    cdplan plan
     fingerprint 0123-4567-89ab: 1 redeploy.
+    As if landed: api app = lp:~ann/api/fix, web app =
+      ... lp:~ann/web/fix.
+    It cannot be applied: landing makes a revision of its own.
 
     ~ [1] redeploy  api  app r1 -> r9  2 servers
 
