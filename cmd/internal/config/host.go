@@ -135,7 +135,7 @@ func hostSource(o Options, root string) (string, []byte, hcl.Diagnostics) {
 // read fills the host in from the file.
 func (h *Host) read(path string, src []byte, o Options, sources *Sources) hcl.Diagnostics {
 	file, diags := hclparse.NewParser().ParseHCL(src, path)
-	h.shown = maskPasswords(file.Bytes)
+	h.shown = maskHost(file.Bytes, publicSettings(o.Drivers))
 	sources.files[path] = &hcl.File{Body: file.Body, Bytes: h.shown, Nav: file.Nav}
 	if diags.HasErrors() {
 		return diags
@@ -214,6 +214,7 @@ func (h *Host) readProvider(block *hcl.Block, drivers []providers.Driver) hcl.Di
 	name := block.Labels[0]
 	i := slices.IndexFunc(drivers, func(driver providers.Driver) bool { return driver.Name == name })
 	if i < 0 {
+		h.hide(block, resource.Schema{})
 		var known []string
 		for _, driver := range drivers {
 			known = append(known, driver.Name)
@@ -223,6 +224,7 @@ func (h *Host) readProvider(block *hcl.Block, drivers []providers.Driver) hcl.Di
 	if before, ok := h.providers[name]; ok {
 		return hcl.Diagnostics{fault("Duplicate provider", &block.DefRange, "The provider %q is already configured on line %d.", name, before.block.Start.Line)}
 	}
+	h.hide(block, drivers[i].Config)
 	config, diags := decode(drivers[i].Config, block.Body)
 	attrs, _ := block.Body.JustAttributes() // decoding has reported what else there is
 	h.providers[name] = provider{config: config, block: block.DefRange, attrs: attrs}

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"launchpad.net/cdplan/providers"
+	"launchpad.net/cdplan/providers/resource"
 )
 
 // mask returns the text of a config.ini for showing lines of it: as long as the original, so that places fit, with a "*" for every byte of a
@@ -91,20 +94,52 @@ func maskValue(value []byte, public bool) {
 	}
 }
 
-// webhookURL is the URL of a webhook, which is a secret by itself.
-var webhookURL = regexp.MustCompile(`^\s*url\s*=(.*)`)
+var (
+	// hostAttribute matches what sets an attribute in a cdplan.hcl, in a comment, too.
+	hostAttribute = regexp.MustCompile(`(?:^|[{,])\s*(?:#|//)?\s*([A-Za-z_][A-Za-z0-9_-]*)\s*=`)
+	// hostBlockEdge matches a line that begins or ends a block.
+	hostBlockEdge = regexp.MustCompile(`^\s*(?:\}|[A-Za-z_][A-Za-z0-9_-]*(?:\s+"[^"]*")*\s*\{)`)
+)
 
-// maskPasswords returns the text of cdplan.hcl for showing lines of it: as long as the original, without the passwords in URLs and without those URLs
-// that are secrets.
-func maskPasswords(src []byte) []byte {
+// maskHost returns the text of a cdplan.hcl for showing lines of it: as long as the original, without the passwords in URLs, and without the values of
+// attributes that are not public. It need not be possible to parse.
+func maskHost(src []byte, public func(name string) bool) []byte {
 	shown := bytes.Clone(src)
+	hidden := false // the value of the line before may go on
 	for line := range bytes.Lines(shown) {
+		line = bytes.TrimRight(line, "\r\n")
 		maskValue(line, true)
-		if found := webhookURL.FindSubmatchIndex(line); found != nil {
-			overwrite(line[found[2]:found[3]])
+		found := hostAttribute.FindAllSubmatchIndex(line, -1)
+		if hidden = hidden && len(found) == 0 && !hostBlockEdge.Match(line); hidden {
+			overwrite(line)
+		}
+		for _, at := range found {
+			if !hidden && !public(string(line[at[2]:at[3]])) {
+				hidden = true
+				overwrite(bytes.TrimRight(line[at[1]:], " }"))
+			}
 		}
 	}
 	return shown
+}
+
+// publicSettings returns which attributes are public wherever they may be written in a cdplan.hcl.
+func publicSettings(drivers []providers.Driver) func(name string) bool {
+	schemas := []resource.Schema{hostSchema, freezeSchema, backoffSchema}
+	for _, kind := range notifyKinds() {
+		schemas = append(schemas, kind.schema)
+	}
+	for _, driver := range drivers {
+		schemas = append(schemas, driver.Config)
+	}
+	public := map[string]bool{}
+	for _, schema := range schemas {
+		for name, attr := range schema.Attrs {
+			before, known := public[name]
+			public[name] = attr.Public && (before || !known)
+		}
+	}
+	return func(name string) bool { return public[name] }
 }
 
 func overwrite(text []byte) {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,20 +81,65 @@ func TestMaskEscapes(t *testing.T) {
 	}
 }
 
-func TestMaskPasswords(t *testing.T) {
-	src := "provider \"bzr\" {\n  rewrite = { \"lp:\" = \"http://u:s3cret@h/\" }\n  command = \"/usr/bin/brz\"\n}\n  url = \"https://h/s3cret\" x\n"
-	want := "provider \"bzr\" {\n  rewrite = { \"lp:\" = \"http://u:******@h/\" }\n  command = \"/usr/bin/brz\"\n}\n  url = ****************** *\n"
-	if got := string(maskPasswords([]byte(src))); got != want {
-		t.Errorf("got %s", got)
+func TestMaskHost(t *testing.T) {
+	src := `provider "bzr" {
+  rewrite = { "lp:" = "http://u:s3cret@h/",
+    "ubuntu:" = "http://u:s3cret@h/" }
+  command = "/usr/bin/brz"
+  timeout = "30s", token = "s3cret"
+}
+  url = "https://h/s3cret" x
+# password = "s3cret"
+provider "nova" { password = "s3cret" }
+pigeon "x" {
+  keys = [
+    "s3cret",
+  ]
+  command = ["page", "--level=high"]
+}
+from = "2026-12-20"
+`
+	want := `provider "bzr" {
+  rewrite = { "lp:" = "http://u:******@h/",
+    "ubuntu:" = "http://u:******@h/" }
+  command = "/usr/bin/brz"
+  timeout = "30s", token = ********
+}
+  url = ****************** *
+# password = ********
+provider "nova" { password = ******** }
+pigeon "x" {
+  keys = *
+    *********
+  *
+  command = ["page", "--level=high"]
+}
+from = "2026-12-20"
+`
+	public := func(name string) bool {
+		return slices.Contains([]string{"rewrite", "command", "timeout", "from"}, name)
+	}
+	if diff := cmp.Diff(want, string(maskHost([]byte(src), public))); diff != "" {
+		t.Errorf("mask (-want +got):\n%s", diff)
 	}
 }
 
-// No line of cdplan.hcl that is shown with an error holds a password.
-func TestHostFileIsShownWithoutPasswords(t *testing.T) {
-	sources := newSources()
-	var h Host
-	src := []byte("provider \"bzr\" {\n  rewrite = { \"lp:\" = \"http://u:s3cret@h/\" }\n")
-	if diags := h.read("cdplan.hcl", src, Options{}, sources); !diags.HasErrors() || strings.Contains(string(sources.files["cdplan.hcl"].Bytes), "s3cret") {
-		t.Errorf("%v: %s", diags, sources.files["cdplan.hcl"].Bytes)
+// No line of cdplan.hcl that is shown with an error holds a password, or the value of a setting that there is not.
+func TestHostFileIsShownWithoutSecrets(t *testing.T) {
+	for _, src := range []string{
+		"provider \"bzr\" {\n  rewrite = { \"lp:\" = \"http://u:s3cret@h/\" }\n",
+		"provider \"bzr\" {\n  password = \"s3cret\"\n}\n",
+		"provider \"bzr\" {\n  frobs = [\n# comment\n  \"s3cret\"]\n}\n",
+		"provider \"pigeon\" {\n  command = \"s3cret\"\n}\n",
+		"pigeon {\n  password = \"s3cret\"\n}\n",
+		"password = \"s3cret\"\n",
+		"password = \"s3cret\n",
+	} {
+		sources := newSources()
+		var h Host
+		diags := h.read("cdplan.hcl", []byte(src), Options{Drivers: drivers(), Getenv: func(string) string { return "" }}, sources)
+		if !diags.HasErrors() || strings.Contains(string(sources.files["cdplan.hcl"].Bytes), "s3cret") || strings.Contains(diags.Error(), "s3cret") {
+			t.Errorf("%v: %s", diags, sources.files["cdplan.hcl"].Bytes)
+		}
 	}
 }
