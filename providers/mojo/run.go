@@ -1,7 +1,6 @@
 package mojo
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -124,7 +122,8 @@ func (r *runner) run(ctx context.Context, d deploy, argv []string, timeout time.
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	j := job{log: step.Log, timeout: timeout, grace: r.grace, path: path, argv: argv}
+	own := slices.Sorted(maps.Keys(d.Environment))
+	j := job{log: step.Log, timeout: timeout, grace: r.grace, own: own, path: path, argv: argv}
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", j.arguments()...)
 	cmd.Args[0] = os.Args[0]
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = d.Directory, env, log, log, step.Keep
@@ -139,7 +138,7 @@ func (r *runner) run(ctx context.Context, d deploy, argv []string, timeout time.
 	if cmd.Process == nil {
 		return startError(d.Directory, failed)
 	}
-	return withTail(ending(ctx, argv[0], cmd.ProcessState, step.Log), d.Environment)
+	return withTail(ending(ctx, argv[0], cmd.ProcessState, step.Log), secretsOf(env, own))
 }
 
 // follow tells the phases of the deploy until stop is called.
@@ -211,8 +210,8 @@ const (
 	tailBytes = 16 << 10 // of the log's end; longer lines than that are cut
 )
 
-// tail returns the last lines of the log, the values of the environment masked. A log that cannot be read has none.
-func tail(path string, secrets map[string]string) []string {
+// tail returns the last lines of the log, without the secrets. A log that cannot be read has none.
+func tail(path string, secrets []string) []string {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil
@@ -224,38 +223,12 @@ func tail(path string, secrets map[string]string) []string {
 	}
 	text := make([]byte, min(info.Size(), tailBytes))
 	n, _ := file.ReadAt(text, info.Size()-int64(len(text)))
-	lines := strings.Split(strings.TrimRight(mask(string(text[:n]), secrets), "\n"), "\n")
+	blot(text[:n], n, secrets)
+	lines := strings.Split(strings.TrimRight(string(text[:n]), "\n"), "\n")
 	if info.Size() > tailBytes {
 		lines = lines[1:] // cut, and perhaps in the middle of a secret
 	}
 	return lines[max(0, len(lines)-tailLines):]
-}
-
-// shortestSecret keeps values such as "1" or "yes" from being taken out of every line.
-const shortestSecret = 4
-
-// credential matches the names of variables of our own environment whose values are secrets as well.
-var credential = regexp.MustCompile(`^[A-Z_]*(PASSWORD|SECRET|TOKEN)[A-Z_]*$`)
-
-// mask replaces every secret value, those of the credentials in our own environment among them, the longest first, so that one that holds
-// another leaves no rest. Of a secret of several lines each line is one too, since tools print them indented or in part.
-func mask(text string, secrets map[string]string) string {
-	values := slices.Collect(maps.Values(secrets))
-	for _, variable := range os.Environ() {
-		if name, value, _ := strings.Cut(variable, "="); credential.MatchString(name) {
-			values = append(values, value)
-		}
-	}
-	for _, value := range secrets {
-		values = append(values, strings.Split(value, "\n")...)
-	}
-	slices.SortFunc(values, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-	for _, value := range values {
-		if len(value) >= shortestSecret {
-			text = strings.ReplaceAll(text, value, "(hidden)")
-		}
-	}
-	return text
 }
 
 func closeRead(file *os.File) { _ = file.Close() }

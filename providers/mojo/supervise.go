@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -24,26 +25,27 @@ type job struct {
 	log     string
 	timeout time.Duration
 	grace   time.Duration // between SIGTERM and SIGKILL
+	own     []string      // names of the service's own variables, whose values are secrets
 	path    string        // of the program
 	argv    []string      // with the program's name as it is shown
 }
 
 func (j job) arguments() []string {
-	return append([]string{SuperviseWord, j.log, j.timeout.String(), j.grace.String(), j.path}, j.argv...)
+	return append([]string{SuperviseWord, j.log, j.timeout.String(), j.grace.String(), strings.Join(j.own, ","), j.path}, j.argv...)
 }
 
 // parseJob takes what follows the word.
 func parseJob(args []string) (job, error) {
-	if len(args) < 5 {
+	if len(args) < 6 {
 		return job{}, errors.New("cannot supervise a deploy: this is for cdplan itself to run")
 	}
 	timeout, err1 := time.ParseDuration(args[1])
 	grace, err2 := time.ParseDuration(args[2])
-	return job{args[0], timeout, grace, args[3], args[4:]}, errors.Join(err1, err2)
+	return job{args[0], timeout, grace, strings.Split(args[3], ","), args[4], args[5:]}, errors.Join(err1, err2)
 }
 
-// Supervise runs a deploy, sees to its deadline, and leaves word of its end beside its log, whether or not the cdplan that wanted it still
-// lives. SIGTERM, from anybody, ends the deploy. It returns the deploy's exit code, as a shell tells it.
+// Supervise runs a deploy, sees to its deadline, overwrites the secrets in its log, and leaves word of its end beside that, whether or not the cdplan
+// that wanted it still lives. SIGTERM, from anybody, ends the deploy. It returns the deploy's exit code, as a shell tells it.
 func Supervise(args []string) int {
 	j, err := parseJob(args)
 	if err != nil {
@@ -55,6 +57,9 @@ func Supervise(args []string) int {
 	order := make(chan os.Signal, 1)
 	signal.Notify(order, syscall.SIGTERM)
 	w := j.run(order)
+	if err := hide(j.log, secretsOf(os.Environ(), j.own)); err != nil {
+		fmt.Fprintf(os.Stderr, "cannot hide the secrets in this log: %s\n", err)
+	}
 	if err := os.Remove(stampFile(j.log)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		fmt.Fprintln(os.Stderr, err)
 	}

@@ -88,8 +88,8 @@ func (r *runner) Outcome(log string) (end time.Time, err error) {
 	return w.End, w.err(log)
 }
 
-// withTail adds the end of the log to a failure, with the values of the environment masked.
-func withTail(err error, secrets map[string]string) error {
+// withTail adds the end of the log to a failure, without the secrets, which are overwritten in the log unless the supervisor was killed.
+func withTail(err error, secrets []string) error {
 	var failure *resource.Failure
 	if errors.As(err, &failure) {
 		failure.Tail = tail(failure.Log, secrets)
