@@ -165,6 +165,7 @@ func explanations() []struct {
 			{name: "mid", after: "db", want: "app:2", live: []string{"app:1"}}, {name: "db", want: "app:1", failed: errors.Join(errors.New("no route"), errors.New("x"))}}, nil,
 			moved + "[blocked] the verdict would be redeploy, but it waits for mid, which waits for db, which is unknown: no route\n" +
 				"next not before what it waits for is deployed\n- whatever changes the verdict of db, which is unknown: cdplan explain db\n" +
+				"- a person who applies it without that: cdplan apply -target api -no-deps\n" +
 				"- taking mid out of \"after\" in its config.ini\n" + pin},
 		{"invalid", []situation{{name: "api", want: "app:a2", declared: errors.New("line 3")}, same("web", "mid"), {name: "mid", after: "api", want: "app:2", live: []string{"app:1"}}}, nil,
 			"[invalid] its declaration has to be mended\nfollower mid blocked\nfollower web same\n" +

@@ -107,6 +107,7 @@ func (e *Explanation) unblocking() []Remedy {
 	root := e.root()
 	end := &Explanation{Decision: root}
 	return []Remedy{{"whatever changes the verdict of " + root.Service + ", which is " + string(root.Verdict), end.cdplan("explain")},
+		{"a person who applies it without that", e.cdplan("apply -target", "-no-deps")},
 		{"taking " + e.Obstacles[0].Service + " out of \"after\" in its config.ini", ""}}
 }
 
