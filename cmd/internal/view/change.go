@@ -26,7 +26,7 @@ const (
 func changeDetail(c plan.Change, s Style) []string { return whole(s, layout{}).changeLines(c) }
 
 func (m manner) changeLines(c plan.Change) []string {
-	texts := []string{strings.TrimRight(fmt.Sprintf("  %s%s %s  %s", m.begin(), clean(c.Label), arrow(c), m.paint(faint, clean(c.Location))), " ")}
+	texts := []string{strings.TrimRight(fmt.Sprintf("  %s%s %s  %s", m.begin(), clean(c.Label), became(c), m.paint(faint, clean(c.Location))), " ")}
 	if c.History != nil {
 		texts = append(texts, landing(c)...)
 		texts = append(texts, m.historyLines(*c.History)...)

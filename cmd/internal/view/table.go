@@ -176,6 +176,17 @@ func arrow(c plan.Change) string {
 	return revno(c.From) + " -> " + revno(c.To)
 }
 
+// became tells what became of a branch, where there is more room than in a table.
+func became(c plan.Change) string {
+	switch {
+	case c.From.ID == "":
+		return "added at " + revno(c.To)
+	case c.To.ID == "":
+		return "removed, was at " + revno(c.From)
+	}
+	return arrow(c)
+}
+
 // revno tells a number as bzr gives them, such as "812" or "812.1.3"; a question mark stands for what is none.
 func revno(r resource.Revision) string {
 	if r.Revno == "" || strings.Trim(r.Revno, "0123456789.") != "" {
