@@ -73,7 +73,7 @@ func (m manner) commitLines(commits []resource.Commit, more int, indent string) 
 	}
 	var texts []string
 	for _, commit := range commits[:min(len(commits), m.commits)] {
-		texts = append(texts, cut(indent+commitText(commit), m.Width))
+		texts = append(texts, indent+commitText(commit, max(m.Width-len(indent), 0)))
 	}
 	return limit(texts, m.commits, more+len(commits)-len(texts), indent)
 }
@@ -96,19 +96,30 @@ func enumerate(words []string, most int) string {
 	return text
 }
 
-// commitText tells a commit. Of one that is no longer stored only the revision is known.
-func commitText(c resource.Commit) string {
+// How much of a line the subject of a commit takes, and how much of it stays where there is room for less.
+const (
+	subjectCut   = 72
+	subjectLeast = 24
+)
+
+// commitText tells a commit in that many columns, if the width is not 0. Its subject is cut rather than what it merged and fixes, if enough of it is
+// left then. Of one that is no longer stored only the revision is known.
+func commitText(c resource.Commit, width int) string {
 	if c.Author == "" && c.Date.IsZero() && c.Subject == "" {
-		return fmt.Sprintf("%-6s %s", revno(c.Revision), clean(c.ID))
+		return cut(fmt.Sprintf("%-6s %s", revno(c.Revision), clean(c.ID)), width)
 	}
-	text := fmt.Sprintf("%-6s %s  %s", revno(c.Revision), cut(clean(c.Author), 24), cut(clean(c.Subject), 72))
+	begin, end := fmt.Sprintf("%-6s %s  ", revno(c.Revision), cut(clean(c.Author), 24)), ""
 	if c.Merged != nil {
-		text += " (" + mergedText(*c.Merged) + ")"
+		end = " (" + mergedText(*c.Merged) + ")"
 	}
 	if len(c.Bugs) > 0 {
-		text += "  " + bugsText(c.Bugs)
+		end += "  " + bugsText(c.Bugs)
 	}
-	return strings.TrimRight(text, " ")
+	room := subjectCut
+	if left := width - columns(begin+end); left >= subjectLeast {
+		room = min(room, left)
+	}
+	return cut(strings.TrimRight(begin+cut(clean(c.Subject), room)+end, " "), width)
 }
 
 func mergedText(m resource.Merged) string {

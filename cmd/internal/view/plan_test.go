@@ -107,6 +107,25 @@ func TestCutNotes(t *testing.T) {
 	}
 }
 
+// Where a line is short, the subject of a commit gives way to what it fixes, but not to what is longer still.
+func TestCommitInShortLines(t *testing.T) {
+	commit := richCommit(815, "Ann Example", "Cache the headers of static files for an hour", "https://bugs.launchpad.net/bugs/12345")
+	for width, want := range map[int]string{
+		0:  "r815   Ann Example  Cache the headers of static files for an hour  LP: #12345",
+		80: "r815   Ann Example  Cache the headers of static files for an hour  LP: #12345",
+		60: "r815   Ann Example  Cache the headers of stat...  LP: #12345",
+		55: "r815   Ann Example  Cache the headers of static file...",
+	} {
+		if got := commitText(commit, width); got != want {
+			t.Errorf("in %d columns: %q, want %q", width, got, want)
+		}
+	}
+	commit.Bugs = []string{"https://github.com/org/api/issues/3/of/a/long/path"}
+	if got, want := commitText(commit, 70), "r815   Ann Example  Cache the headers of static files for an hour..."; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestEstimate(t *testing.T) {
 	deploy := func(median, p90 int, after ...string) plan.Decision {
 		return plan.Decision{Service: "api", Verdict: plan.Redeploy, Usual: richUsual(median, p90), WaitsFor: after}
