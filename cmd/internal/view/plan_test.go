@@ -22,6 +22,7 @@ var forms = map[string]func(w io.Writer, page Page) error{
 	"plan-80.txt":     func(w io.Writer, page Page) error { return Plan(w, page, Style{Width: 80}) },
 	"plan.review.txt": Review,
 	"plan.md":         Markdown,
+	"plan.json":       PlanJSON,
 	"graph.txt":       func(w io.Writer, page Page) error { return Graph(w, page, Style{}) },
 	"graph.dot":       Dot,
 	"graph.mmd":       Mermaid,
