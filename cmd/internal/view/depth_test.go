@@ -103,17 +103,11 @@ func TestLeftOutCounts(t *testing.T) {
 	}
 }
 
-// Three hundred commits take as many lines as five, in any form, and their number is told.
+// Three hundred commits take as many lines as five, in any form that people read line by line, and their number is told.
 func TestThreeHundredCommits(t *testing.T) {
 	page := Page{Plan: moved(&resource.History{Commits: manyCommits(300)}), Apply: "cdplan apply"}
-	for name, form := range forms {
-		if strings.HasPrefix(name, "graph.") || name == "plan.html" {
-			continue // the one tells no commits, the other more of them
-		}
-		if strings.HasSuffix(name, ".json") {
-			continue
-		}
-		text := write(t, form, page)
+	for _, name := range []string{"plan.txt", "plan-80.txt", "plan.review.txt", "plan.md"} {
+		text := write(t, forms[name], page)
 		if !strings.Contains(text, "and 295 more\n") || strings.Count(text, "Ann Example") != 5 || !strings.Contains(text, "cdplan apply") {
 			t.Errorf("%s: not five lines of 300 commits:\n%s", name, text)
 		}
@@ -139,4 +133,20 @@ func FuzzComments(f *testing.F) {
 		}
 		render(t, markdown).check(t)
 	})
+}
+
+// How long it takes to make a comment of a plan that has to be cut to its rows, or even there; the plan itself is left out.
+func BenchmarkComments(b *testing.B) {
+	for name, form := range comments {
+		for _, services := range []int{10, 100, 1000} {
+			b.Run(fmt.Sprintf("%s/services=%d", name, services), func(b *testing.B) {
+				page := bigFleet(services)
+				for b.Loop() {
+					if err := form(io.Discard, page); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
 }

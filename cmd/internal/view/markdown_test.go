@@ -103,7 +103,8 @@ func (r rendered) check(t testing.TB) {
 
 func TestMarkdownOfRichFleet(t *testing.T) {
 	page := richFleet()
-	r := render(t, write(t, Markdown, page))
+	source := write(t, Markdown, page)
+	r := render(t, source)
 	r.check(t)
 	if want := len(notable(page.Plan)) + 1; len(r.rows) != want {
 		t.Errorf("the table has %d rows, want %d", len(r.rows), want)
@@ -132,8 +133,9 @@ func TestMarkdownOfRichFleet(t *testing.T) {
 	for i, html := range r.html {
 		r.html[i] = regexp.MustCompile(`\([0-9]+ lines`).ReplaceAllString(html, "(N lines")
 	}
-	if last := r.code[len(r.code)-1]; last != "cdplan apply\n" || strings.Contains(write(t, Markdown, page)[strings.Index(write(t, Markdown, page), "Apply exactly"):], "details") {
-		t.Errorf("the command is not the last, or is folded: %q", last)
+	if !strings.HasSuffix(source, "\n\nApply exactly this:\n\n```sh\ncdplan apply\n```\n") ||
+		strings.LastIndex(source, "<details>") > strings.LastIndex(source, "</details>") {
+		t.Errorf("the command is not the last, or is folded:\n%s", source)
 	}
 	if wanted := []string{"<!-- cdplan:cd1:7f3a-91c2-d04e -->", "<details><summary><code>api</code>: config-changed, branch-moved (N lines)</summary>", "</details>"}; !cmp.Equal(wanted, r.html) {
 		t.Errorf("the HTML is %q, want %q", r.html, wanted)
