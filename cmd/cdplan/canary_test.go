@@ -56,15 +56,14 @@ func TestCanaries(t *testing.T) {
 }
 
 // order is that of the commands: what changes the fleet comes last.
-var order = []string{"help", "completion", "version", "validate", "doctor", "plan", "show", "check", "explain", "list", "drift", "history", "status", "hold", "unhold", "record",
+var order = []string{"help", "completion", "version", "validate", "doctor", "plan", "graph", "show", "check", "explain", "list", "drift", "history", "status", "hold", "unhold", "record",
 	"adopt", "undo", "retry", "apply"}
 
 // canaries is a fleet with secrets in it.
 type canaries struct {
 	*world
-	forms   [][]byte
-	formats []string // of a plan
-	echo    string   // the address of a server that answers with what it was asked, credentials and all
+	forms [][]byte
+	echo  string // the address of a server that answers with what it was asked, credentials and all
 
 	mutex  sync.Mutex
 	posted bytes.Buffer // the bodies that it was sent
@@ -200,16 +199,11 @@ func (c *canaries) change() {
 
 // commands returns what is run, by the command's name.
 func (c *canaries) commands() map[string][][]string {
-	help := c.run([]string{"help"})
-	_, known, _ := strings.Cut(c.run([]string{"plan", "-format", "none"}).stderr, "it is one of ")
-	c.formats = strings.Split(strings.TrimSpace(known), ", ")
-	if len(c.formats) < 2 || help.code != 0 {
-		c.Fatalf("the forms of a plan are %q", c.formats)
-	}
 	all := map[string][][]string{
 		"help": {{"help"}, {"help", "environment"}}, "completion": {{"completion", "bash"}}, "version": {{"version"}, {"version", "-json"}},
 		"validate": {{"validate"}, {"validate", "-json"}}, "doctor": {{"doctor"}, {"doctor", "-json"}},
-		"plan":   {{"plan", "-verbose"}, {"plan", "-stable"}, {"plan", "-target", "api", "-with-deps"}, {"plan", "-out", c.path("plan.json")}},
+		"plan": {{"plan", "-verbose"}, {"plan", "-stable"}, {"plan", "-target", "api", "-with-deps"}, {"plan", "-out", c.path("plan.json")},
+			{"plan", "-with", "app=" + c.path("branches/bare-app"), "-verbose"}, {"plan", "-with", "app=http://ann:" + canary("with") + "@" + c.echo + "/x"}, {"plan", "-with", "app=lp:~ann:" + canary("with-lp") + "@x"}},
 		"list":   {{"list"}, {"list", "-servers"}, {"list", "-branch", "lib"}, {"list", "-branch", "http://ann:" + canary("argument") + "@" + c.echo + "/lib"}, {"list", "-json"}},
 		"drift":  {{"drift"}, {"drift", "-nagios"}, {"drift", "-json"}},
 		"check":  {{"check", c.path("plan.json")}, {"check", c.path("plan.json"), "-json"}},
@@ -218,14 +212,28 @@ func (c *canaries) commands() map[string][][]string {
 		"adopt": {{"adopt", "bare"}, {"adopt", "api", "-at", "app=999"}, {"adopt", "locked"}}, "undo": {{"undo", "api"}, {"undo", "api", "-commit"}, {"undo", "broken"}}, "retry": {{"retry", "noisy"}},
 		"apply": {{"apply", c.path("plan.json")}, {"apply", "-auto"}, {"apply", "-auto", "-json", "-json-into", c.path("apply-into.json"), "-metrics-file", c.path("metrics")}},
 	}
-	for _, format := range c.formats {
-		all["plan"] = append(all["plan"], []string{"plan", "-format", format})
-		all["show"] = append(all["show"], []string{"show", c.path("plan.json"), "-format", format})
+	for _, command := range [][]string{{"plan"}, {"graph"}, {"show", c.path("plan.json")}} {
+		for _, format := range c.formats(command[0]) {
+			all[command[0]] = append(all[command[0]], append(slices.Clone(command), "-format", format))
+		}
 	}
 	for _, service := range []string{"api", "noisy", "bare", "locked", "odd", "far", "wrong", "echo", "spec", "broken"} {
 		all["explain"] = append(all["explain"], []string{"explain", service}, []string{"explain", service, "-json"})
 	}
 	return all
+}
+
+// formats returns the forms that a command has, by its own help.
+func (c *canaries) formats(command string) []string {
+	help := strings.Join(strings.Fields(c.run([]string{"help", command}).stdout), " ")
+	_, forms, _ := strings.Cut(help, "-format FORM ")
+	_, forms, _ = strings.Cut(forms, " as FORM: ")
+	forms, _, _ = strings.Cut(forms, " (default")
+	found := strings.Split(forms, ", ")
+	if len(found) < 2 {
+		c.Fatalf("the forms of %s are %q", command, found)
+	}
+	return found
 }
 
 // checkComplete finds commands that are not run.
