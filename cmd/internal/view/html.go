@@ -48,6 +48,7 @@ type sheet struct {
 	Invite   string   // what the command to apply is for
 	Apply    string   // commands; empty to name none
 	Check    string
+	Usual    bool // of some service it is known how long it takes
 	Groups   []sheetGroup
 	Same     []string
 	Picture  *picture // nil if there is nothing to draw
@@ -121,6 +122,7 @@ func newSheet(page Page) sheet {
 		s.Check = "cdplan check " + s.Print
 	}
 	for _, d := range notable(p) {
+		s.Usual = s.Usual || d.Usual.Median > 0
 		s.add(groupOf(d), rowOf(d))
 		s.Services = append(s.Services, serviceOf(d, page))
 	}

@@ -3,6 +3,7 @@ package view
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -137,6 +138,32 @@ func TestBugLinks(t *testing.T) {
 	for address, want := range tests {
 		if got := bugOf(address); (got.Link == address) != want || got.Link != "" && !want || got.Text == "" {
 			t.Errorf("%s: %+v", address, got)
+		}
+	}
+}
+
+// Where of no service it is known how long it takes, there is no column for that, and every row of the table has as many cells as its head.
+func TestHTMLColumns(t *testing.T) {
+	for _, test := range []struct {
+		page    Page
+		columns int
+	}{{richFleet(), 7}, {richFleet().Stable(), 6}} {
+		for _, node := range elements(t, write(t, HTML, test.page)) {
+			if node.DataAtom != atom.Tr || node.Parent.Parent.Attr[0].Val != "plan" {
+				continue
+			}
+			cells := 0
+			for cell := range node.ChildNodes() {
+				cells++
+				for _, a := range cell.Attr {
+					if a.Key == "colspan" {
+						cells, _ = strconv.Atoi(a.Val)
+					}
+				}
+			}
+			if cells != test.columns {
+				t.Errorf("a row has %d cells, want %d", cells, test.columns)
+			}
 		}
 	}
 }
