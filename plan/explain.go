@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -27,6 +28,7 @@ type Explanation struct {
 	Failed    state.Failures // of Past, with just the revisions that are wanted
 	Breaker   *state.Breaker // nil if it is closed
 	Freezes   []Hold         // the freezes that are in force for it, in the order of the file
+	Coming    *Coming        // the freeze that comes next for it; nil if none does
 	Next      Hold           // until when apply -auto leaves it alone, if a time is known, and why
 	Remedies  []Remedy       // what would change the verdict; of one that is the same, what would be a reason to deploy it
 }
@@ -35,6 +37,14 @@ type Explanation struct {
 type Sentence struct {
 	Code string
 	Text string // as it stands in the middle of a sentence, without a full stop
+}
+
+// Coming is a freeze that is to come.
+type Coming struct {
+	Freeze string // its name
+	Owner  string
+	Reason string
+	Begin  time.Time // UTC
 }
 
 // Remedy is something that would change what the plan says.
@@ -79,7 +89,7 @@ func Explain(in Input, p *Plan, service string) Explanation {
 		e.Servers = in.Readings[record.Addr].Copies
 	}
 	e.Branches = watched(in, e.Declared, e.Servers)
-	e.Freezes = in.freezes(service)
+	e.Freezes, e.Coming = in.freezes(service), in.coming(service)
 	e.Why = append(e.reasonSentences(), Sentence{string(e.Verdict), e.verdictSentence()})
 	e.Next = e.next()
 	e.Remedies = e.remedies()
@@ -348,4 +358,16 @@ func (in Input) freezes(service string) []Hold {
 		}
 	}
 	return found
+}
+
+// coming returns the freeze that begins next for the service; of several at the same time the first in the file.
+func (in Input) coming(service string) *Coming {
+	var first *Coming
+	for _, freeze := range in.Freezes {
+		begin, ok := freeze.Window.Next(in.Now)
+		if ok && freeze.concerns(service) && (first == nil || begin.Before(first.Begin)) {
+			first = &Coming{Freeze: freeze.Name, Owner: freeze.Owner, Reason: freeze.Reason, Begin: begin.UTC()}
+		}
+	}
+	return first
 }

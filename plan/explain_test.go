@@ -288,3 +288,23 @@ func TestExplainFreezes(t *testing.T) {
 		t.Errorf("the freezes are %v", e.Freezes)
 	}
 }
+
+// opens is a window that opens at a time.
+type opens time.Time
+
+func (o opens) Until(now time.Time) (time.Time, bool) { return time.Time{}, false }
+
+func (o opens) Next(now time.Time) (time.Time, bool) { return time.Time(o), now.Before(time.Time(o)) }
+
+func TestExplainComing(t *testing.T) {
+	e := explain([]situation{same("api", "")}, func(in *Input) {
+		in.Freezes = []Freeze{{Name: "late", Window: opens(noon.Add(2))}, {Name: "next", Window: opens(noon.Add(1))}, {Name: "over", Window: opens(noon)},
+			{Name: "else", Services: []string{"w*"}, Window: opens(noon.Add(1))}, {Name: "as early", Window: opens(noon.Add(1))}}
+	})
+	if e.Coming == nil || e.Coming.Freeze != "next" {
+		t.Errorf("next comes %+v", e.Coming)
+	}
+	if e := explain([]situation{same("api", "")}, nil); e.Coming != nil {
+		t.Errorf("without a freeze comes %+v", e.Coming)
+	}
+}

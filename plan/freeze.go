@@ -15,4 +15,6 @@ type Freeze struct {
 type Window interface {
 	// Until returns whether the window is open at that time, and if so when it closes.
 	Until(now time.Time) (end time.Time, open bool)
+	// Next returns when the window opens next after that time, and false if it never does.
+	Next(now time.Time) (start time.Time, ok bool)
 }

@@ -31,6 +31,8 @@ type window time.Time
 
 func (w window) Until(now time.Time) (time.Time, bool) { return time.Time(w), now.Before(time.Time(w)) }
 
+func (window) Next(time.Time) (time.Time, bool) { return time.Time{}, false }
+
 // held computes the plan for api, which is to be redeployed to a2, and web, which is not held, and tells of both the verdict and why.
 func held(change func(*Input, *state.ServicePast)) string {
 	p := compute([]situation{{name: "api", want: "app:a2", live: []string{"app:a1"}}, {name: "web", want: "app:w2", live: []string{"app:w1"}}}, func(in *Input) {

@@ -83,6 +83,8 @@ type always struct{}
 
 func (always) Until(now time.Time) (time.Time, bool) { return now.Add(time.Hour), true }
 
+func (always) Next(time.Time) (time.Time, bool) { return time.Time{}, false }
+
 // What was deployed and could not be recorded is recorded by the next run, and not deployed again.
 func TestRecordLater(t *testing.T) {
 	f := newFleet(t)
@@ -190,6 +192,8 @@ type shutter struct {
 }
 
 func (s *shutter) Until(time.Time) (time.Time, bool) { return s.end, s.open.Load() }
+
+func (s *shutter) Next(time.Time) (time.Time, bool) { return time.Time{}, false }
 
 // Three services that fail the same way, one after another, are the host's fault, and nothing more is tried.
 func TestBreakerOpens(t *testing.T) {

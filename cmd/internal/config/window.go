@@ -20,6 +20,8 @@ func (s span) Until(now time.Time) (time.Time, bool) {
 	return s.to, true
 }
 
+func (s span) Next(now time.Time) (time.Time, bool) { return s.from, s.from.After(now) }
+
 // recurrence is a window that opens at the times of a cron expression that checkCron accepts, as a clock in the zone shows them. It is open
 // for so long each time, whatever happens to the clock meanwhile; of openings that overlap the latest counts.
 type recurrence struct {
@@ -49,6 +51,20 @@ func (r recurrence) latest(now time.Time) (time.Time, bool) {
 			return time.Time{}, false
 		}
 		if start := instant(tick, r.zone); !start.After(now) {
+			return start, true
+		}
+		wall = tick
+	}
+}
+
+// Next goes by the same clock as latest. What has an earlier time on it than now has come, so it need not begin earlier.
+func (r recurrence) Next(now time.Time) (time.Time, bool) {
+	for wall := onClock(now.In(r.zone)); ; {
+		tick, err := gronx.NextTickAfter(r.cron, wall, false)
+		if err != nil {
+			return time.Time{}, false
+		}
+		if start := instant(tick, r.zone); start.After(now) {
 			return start, true
 		}
 		wall = tick

@@ -130,6 +130,35 @@ func TestInstantNeverGoesBack(t *testing.T) {
 	}
 }
 
+func TestNextOpening(t *testing.T) {
+	for _, test := range []struct{ name, cron, zone, now, want string }{
+		{"later today", "0 18 * * *", "", "2026-11-20 12:00:00", "2026-11-20 18:00:00"},
+		{"while it opens", "0 18 * * *", "", "2026-11-20 18:00:00", "2026-11-21 18:00:00"},
+		{"in a zone", "0 18 * * FRI", "London", "2026-06-19 16:59:59", "2026-06-19 17:00:00"},
+		{"spring, in the hour that is skipped", "30 1 * * *", "London", "2026-03-29 00:59:59", "2026-03-29 01:00:00"},
+		{"spring, after the hour that is skipped", "30 1 * * *", "London", "2026-03-29 01:00:00", "2026-03-30 00:30:00"},
+		{"autumn, the first time", "30 1 * * *", "London", "2026-10-25 00:00:00", "2026-10-25 00:30:00"},
+		{"autumn, not once more", "30 1 * * *", "London", "2026-10-25 01:15:00", "2026-10-26 01:30:00"},
+		{"a leap day", "0 0 29 2 *", "", "2026-11-20 18:00:00", "2028-02-29 00:00:00"},
+	} {
+		zone := time.UTC
+		if test.zone != "" {
+			zone = london(t)
+		}
+		got, ok := recurrence{cron: test.cron, zone: zone}.Next(utc(t, test.now))
+		if !ok || !got.Equal(utc(t, test.want)) {
+			t.Errorf("%s: got %s, %v, want %s", test.name, got.UTC(), ok, test.want)
+		}
+	}
+	once := span{utc(t, "2026-12-20 00:00:00"), utc(t, "2026-12-21 00:00:00")}
+	if got, ok := once.Next(utc(t, "2026-12-19 00:00:00")); !ok || !got.Equal(once.from) {
+		t.Errorf("got %s, %v", got, ok)
+	}
+	if got, ok := once.Next(once.from); ok {
+		t.Errorf("what has begun begins again at %s", got)
+	}
+}
+
 func TestCheckCron(t *testing.T) {
 	for expr, want := range map[string]string{
 		"0 18 * * FRI": "", "*/5 0-6,22-23 1,15 jan-Mar mon-fri": "", "0 0 29 2 *": "", "0-59/10 * * * 0-7": "", "0 0 31 1-12/2 *": "",
@@ -187,6 +216,9 @@ func FuzzCron(f *testing.F) {
 		start, ok := recurrence{cron: expr, zone: zone}.latest(now)
 		if !ok || start.After(now) {
 			t.Fatalf("%q at %s: %s, %v", expr, now, start, ok)
+		}
+		if next, ok := (recurrence{cron: expr, zone: zone}).Next(start.Add(-time.Second)); ok && !next.Equal(start) {
+			t.Fatalf("%q: after the second before %s comes %s", expr, start, next)
 		}
 		spec := strings.Join(strings.Fields(expr), " ")
 		for minute := now.UTC().Truncate(time.Minute); minute.After(start) && now.Sub(minute) < 24*time.Hour; minute = minute.Add(-time.Minute) {

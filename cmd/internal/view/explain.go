@@ -258,6 +258,9 @@ func (x Explained) holds() []string {
 	for _, f := range x.Freezes {
 		texts = append(texts, fill("  ", "    ", "frozen "+f.String())...)
 	}
+	if c := x.Coming; c != nil {
+		texts = append(texts, fill("  ", "    ", fmt.Sprintf("the next freeze begins %s, by %s: %s: %s", Minute(c.Begin), c.Owner, c.Freeze, c.Reason))...)
+	}
 	return texts
 }
 

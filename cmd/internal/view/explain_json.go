@@ -50,6 +50,7 @@ type (
 		Breaker       *jsonBreaker   `json:"breaker"`
 		Holds         []jsonHold     `json:"holds"`
 		Freezes       []jsonFreeze   `json:"freezes"`
+		NextFreeze    *jsonComing    `json:"next_freeze"`
 		Next          jsonNext       `json:"next"`
 		Remedies      []jsonRemedy   `json:"remedies"`
 		Usual         *jsonUsual     `json:"usual"`
@@ -92,6 +93,12 @@ type (
 		Owner  string `json:"owner"`
 		Reason string `json:"reason"`
 	}
+	jsonComing struct {
+		Freeze string `json:"freeze"`
+		Begin  string `json:"begin"`
+		Owner  string `json:"owner"`
+		Reason string `json:"reason"`
+	}
 	jsonNext struct {
 		Time   string `json:"time"`
 		Reason string `json:"reason"`
@@ -131,5 +138,8 @@ func (j *jsonExplanation) tellHolds(x Explained) {
 	}
 	for _, f := range x.Freezes {
 		j.Freezes = append(j.Freezes, jsonFreeze{timestamp(f.Until), clean(f.By), clean(f.Reason)})
+	}
+	if c := x.Coming; c != nil {
+		j.NextFreeze = &jsonComing{clean(c.Freeze), timestamp(c.Begin), clean(c.Owner), clean(c.Reason)}
 	}
 }

@@ -28,7 +28,7 @@ func hostileExplanation() Explained {
 		Branches: []plan.Watched{{Label: hostile, Location: hostile, Read: hostile, Fallback: hostile, Err: errors.New(hostile)},
 			{Label: hostile, Location: hostile, Wanted: resource.Revision{Revno: hostile, ID: hostile}, Carried: []plan.Carrying{{Revision: resource.Revision{Revno: hostile, ID: hostile}}}}},
 		Servers: []resource.Copy{other, bare}, Past: state.ServicePast{Hold: &state.Hold{User: hostile, Reason: hostile}, Host: state.Failures{Count: 1, Last: attempt}},
-		Breaker: &state.Breaker{Error: hostile}, Freezes: []plan.Hold{{By: hostile, Reason: hostile}}, Next: plan.Hold{Reason: hostile},
+		Breaker: &state.Breaker{Error: hostile}, Freezes: []plan.Hold{{By: hostile, Reason: hostile}}, Coming: &plan.Coming{Freeze: hostile, Owner: hostile, Reason: hostile}, Next: plan.Hold{Reason: hostile},
 		Remedies: []plan.Remedy{{Text: hostile, Command: hostile}}}
 	faults := func(string, error) hcl.Diagnostics {
 		return hcl.Diagnostics{{Summary: hostile, Detail: hostile, Subject: &hcl.Range{Filename: hostile}}}
@@ -68,6 +68,7 @@ func TestExplainTrouble(t *testing.T) {
 		Past:    state.ServicePast{Host: state.Failures{Count: 2, Last: state.Attempt{Error: "no disk"}}, Usual: state.Usual{Median: time.Minute, P90: 2 * time.Minute}},
 		Breaker: &state.Breaker{Opened: begin, Failures: 1, Error: "no disk"},
 		Freezes: []plan.Hold{{By: "bob", Reason: "quarter: books close", Until: begin}},
+		Coming:  &plan.Coming{Freeze: "weekend", Owner: "eve", Reason: "empty desks", Begin: begin},
 		Next:    plan.Hold{Reason: "later", Until: begin},
 	}, Locations: map[string]string{"secret": "http://u:****@h/"}, JournalErr: errors.New("cannot read it")}
 	want := `api: waiting
@@ -109,6 +110,7 @@ Failures
 
 Holds and freezes
   frozen until 2027-03-02 12:00 UTC by bob: quarter: books close
+  the next freeze begins 2027-03-02 12:00 UTC, by eve: weekend: empty desks
 
 Next automatic try
   2027-03-02 12:00 UTC: later
@@ -133,7 +135,7 @@ func TestExplainJSONLists(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, value := range document {
-		if value == nil && name != "breaker" && name != "usual" {
+		if value == nil && name != "breaker" && name != "next_freeze" && name != "usual" {
 			t.Errorf("%s is null", name)
 		}
 	}
