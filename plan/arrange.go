@@ -91,7 +91,7 @@ func (in Input) blocked(decision *Decision, first []*Decision) string {
 // record tells, where the servers of a running service may only not have been found, and where what they run is lost from its branch, since deploying
 // over it could undo what somebody did by other means.
 func mustAttend(decision *Decision) bool {
-	return decision.Declared.Attended || decision.Doubt != "" || foreign(decision) || lost(decision)
+	return decision.Declared.Attended || decision.Foreign() != "" || lost(decision)
 }
 
 // lost says that the service does not let its histories be rewritten, and one was.
@@ -105,18 +105,25 @@ func foreign(decision *Decision) bool {
 }
 
 func neverRecorded(decision *Decision) bool {
-	return decision.Verdict == New && decision.Copies > 0
+	return slices.Contains(decision.Reasons, NeverRecorded) && decision.Copies > 0
+}
+
+// Foreign says what somebody else runs where the service is to be deployed, or may run there; empty if that is nothing.
+func (d *Decision) Foreign() string {
+	switch {
+	case d.Doubt != "":
+		return "no servers: " + d.Doubt
+	case len(d.Others) > 0:
+		return strings.Join(d.Others, "; ")
+	case foreign(d):
+		return fmt.Sprintf("%s without any stamp: what they run is not known", servers(d.Copies))
+	}
+	return ""
 }
 
 func attendReason(decision *Decision) string {
-	if decision.Doubt != "" {
-		return "no servers: " + decision.Doubt
-	}
-	if len(decision.Others) > 0 {
-		return strings.Join(decision.Others, "; ")
-	}
-	if foreign(decision) {
-		return fmt.Sprintf("%s without any stamp: what they run is not known", servers(decision.Copies))
+	if reason := decision.Foreign(); reason != "" {
+		return reason
 	}
 	if lost(decision) {
 		return lostReason(decision.Changes)

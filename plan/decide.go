@@ -40,6 +40,9 @@ func Decide(service Service, schemas map[string]resource.Schema, readings state.
 	if d.Verdict == Same && premature(past.Last, d.Revisions, readings[record.Addr].Copies) {
 		d.Verdict, d.Reasons = Redeploy, []Reason{LastAttemptFailed}
 	}
+	if neverRecorded(&d) && past.Last != nil {
+		d.Reasons = append(d.Reasons, LastAttemptFailed)
+	}
 	for i, change := range d.Changes {
 		if source := service.source(schemas, change.Label); source != nil {
 			d.Changes[i].Location, d.Changes[i].Landing = source.location(), source.InsteadOf != cty.NilVal

@@ -81,6 +81,14 @@ func TestExpect(t *testing.T) {
 		}, nil, "api as-approved, other outside, web as-approved", "api redeploy, other unapproved, web redeploy"},
 		{"one is gone", func(s []situation) []situation { return s[1:] }, nil,
 			"web as-approved, api moved", "other same, web redeploy"},
+		{"one has a server that nobody knows", func(s []situation) []situation {
+			return append(s, situation{name: "new", want: "config:1", live: []string{"-"}})
+		},
+			func(e *Expect) {
+				e.Plan = compute([]situation{{name: "new", want: "config:1"}}, nil)
+				e.Fingerprint = e.Plan.Fingerprint
+			},
+			"api outside, new moved, web outside", "api unapproved, new unapproved, other same, web unapproved"},
 		{"one cannot be read", func(s []situation) []situation {
 			return []situation{broken("api", ""), s[1], s[2]}
 		}, nil, "api cannot-tell, web as-approved", "api invalid, other same, web blocked"},

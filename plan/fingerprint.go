@@ -14,7 +14,8 @@ import (
 const fingerprintScheme = "cdplan 1"
 
 // fingerprint covers what is to be done about a service and what that was made from: its name, the types of its steps, the id of the revision that is
-// wanted of each branch, and what its servers carry. How servers are named, and how many carry the same, does not count.
+// wanted of each branch, what its servers carry, and whether somebody else runs something there, or may do so. How servers are named, and how many carry
+// the same, does not count.
 func (d *Decision) fingerprint() string {
 	if len(d.Steps) == 0 {
 		return ""
@@ -28,6 +29,9 @@ func (d *Decision) fingerprint() string {
 	}
 	for _, carried := range d.Live {
 		lines = append(lines, "live "+carried)
+	}
+	if d.Foreign() != "" {
+		lines = append(lines, fmt.Sprintf("foreign %t %d", d.Doubt != "", len(d.Others)))
 	}
 	return digest(lines)
 }

@@ -270,9 +270,6 @@ func Compute(in Input) *Plan {
 func (in Input) decide(service Service) *Decision {
 	past := in.Past.Services[service.Name]
 	decision := Decide(service, in.Schemas, in.Readings, past)
-	if neverRecorded(&decision) && past.Last != nil {
-		decision.Reasons = append(decision.Reasons, LastAttemptFailed)
-	}
 	decision.Last = lastTry(&decision, past.Last)
 	if decision.Verdict.Acts() && decision.Verdict != Record {
 		decision.Usual = past.Usual

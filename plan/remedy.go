@@ -84,14 +84,12 @@ func (e *Explanation) waiting(person Remedy) []Remedy {
 
 // approvals returns what makes a person needless, as the case may be.
 func (e *Explanation) approvals() []Remedy {
-	free := e.Decision
-	free.Verdict = e.action()
 	switch {
 	case e.Doubt != "":
 		return []Remedy{{"servers that can be found by what [nova] in config.ini says", e.cdplan("doctor -target")}}
 	case len(e.Others) > 0:
 		return []Remedy{{"another choice of servers under [nova] in config.ini, of this service or of the other", e.cdplan("drift -target")}}
-	case foreign(&free):
+	case foreign(&e.Decision):
 		return nil // the reason tells it
 	case lost(&e.Decision):
 		return []Remedy{{"allow_rewritten = yes under [service] in config.ini", ""}}

@@ -127,6 +127,9 @@ func movedDetail(c plan.Compared, s Style) []string {
 	if !slices.Equal(c.Was.Live, c.Now.Live) {
 		texts = append(texts, "  its servers do not carry what they did")
 	}
+	if foreign := c.Now.Foreign(); foreign != "" && foreign != c.Was.Foreign() {
+		texts = append(texts, "  "+clean(foreign))
+	}
 	if len(texts) == 0 {
 		texts = append(texts, "  something else is to be done about it")
 	}
