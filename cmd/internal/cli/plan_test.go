@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"launchpad.net/cdplan/plan"
 )
 
 // With -verbose the plan says what took a slower way, of the selected services alone; the JSON document says so anyway.
@@ -34,6 +36,33 @@ func TestPlanVerbose(t *testing.T) {
 		}
 		if strings.Contains(stdout, `"reason": "a name on Launchpad"`) != (flag == "-json") {
 			t.Errorf("%s: stdout %s", flag, stdout)
+		}
+	}
+}
+
+// One code stands for forty services, whatever the last one is like.
+func TestPlanCode(t *testing.T) {
+	forty := func(last plan.Decision) *plan.Plan {
+		p := &plan.Plan{}
+		for range 39 {
+			p.Decisions = append(p.Decisions, plan.Decision{Verdict: plan.Redeploy})
+		}
+		p.Decisions = append(p.Decisions, last)
+		return p
+	}
+	for _, test := range []struct {
+		last     plan.Decision
+		detailed bool
+		want     error
+	}{
+		{plan.Decision{Verdict: plan.Same}, true, exit(codeChanges)},
+		{plan.Decision{Verdict: plan.Held}, true, exit(codeChanges)},
+		{plan.Decision{Verdict: plan.Unknown, Err: errors.New("no route")}, true, exit(codeError)},
+		{plan.Decision{Verdict: plan.Same}, false, nil},
+		{plan.Decision{Verdict: plan.Invalid, Err: errors.New("line 3")}, false, exit(codeError)},
+	} {
+		if got := planCode(forty(test.last), test.detailed); got != test.want {
+			t.Errorf("the last is %s, detailed %t: %v, want %v", test.last.Verdict, test.detailed, got, test.want)
 		}
 	}
 }
