@@ -14,7 +14,8 @@ func newEnvironmentHelp() *cobra.Command {
   CDPLAN_STATE           the directory for the journal, locks and logs;
                          -system counts more, cdplan.hcl less. The default is /var/lib/cdplan for root, else
                          $XDG_STATE_HOME/cdplan or ~/.local/state/cdplan
-  CDPLAN_IN_AUTOMATION   if not empty, the plan names no next command
+  CDPLAN_IN_AUTOMATION   if not empty, the plan names no next command, but in
+                         the forms that are made for others to read
   OS_CLOUD               the cloud's name in clouds.yaml; cdplan.hcl counts more
   OS_CLIENT_CONFIG_FILE  the clouds.yaml to read. The default is the first of
                          ./clouds.yaml, openstack/clouds.yaml below
