@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ func newApply(c *common, force context.Context) *cobra.Command {
 			"since is refused, and told with what moved.",
 		Example: "  cdplan apply\n  cdplan apply -target api\n  cdplan apply -expect 7f3a-91c2-d04e\n  */5 * * * *  cdplan apply -auto          (in a crontab)",
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
+			if len(args) > 1 || len(args) == 1 && args[0] == "" {
 				return errors.New("apply takes one FILE with a plan, or none: to select services, write -target")
 			}
 			return nil
@@ -55,6 +56,11 @@ func newApply(c *common, force context.Context) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.file = args[0]
+			}
+			if cmd.Flags().Changed("expect") { // an empty one, of a variable that is not set, must not look like none
+				if _, err := plan.ParseFingerprint(o.expect); err != nil {
+					return fmt.Errorf("-expect: %w", err)
+				}
 			}
 			return runApply(cmd.Context(), o)
 		},

@@ -40,9 +40,9 @@ func newCheck(c *common) *cobra.Command {
 	return cmd
 }
 
-// onePlan refuses all but one argument.
+// onePlan refuses all but one argument, and an empty one.
 func onePlan(cmd *cobra.Command, args []string) error {
-	if len(args) != 1 {
+	if len(args) != 1 || args[0] == "" {
 		return fmt.Errorf("%s takes one plan: its fingerprint or its file", cmd.CommandPath())
 	}
 	return nil
