@@ -89,8 +89,8 @@ func (c Compared) stand(whole bool) Standing {
 	return Moved
 }
 
-// bars returns, by service, why something that is to be done was not approved; first those that the approved plan has nothing to do with, and
-// which stand in no other's way, and then the others.
+// bars returns, by service, why something that is to be done was not approved; first those that were as they should be in the approved plan, or are done
+// by now, and which stand in no other's way, and then the others: what that plan did not select, or could not tell, was in the way in it, too.
 func (e *Expect) bars(decisions []*Decision) (outside, moved map[string]string) {
 	outside, moved = map[string]string{}, map[string]string{}
 	if e == nil {
@@ -111,8 +111,10 @@ func (e *Expect) bars(decisions []*Decision) (outside, moved map[string]string) 
 		switch {
 		case c.Standing == Moved:
 			moved[c.Service] = "it moved since it was approved"
-		case c.Standing == Outside:
+		case c.Standing == Outside && c.Was != nil && c.Was.Err == nil:
 			outside[c.Service] = "it is not in the approved plan"
+		case c.Standing == Outside:
+			moved[c.Service] = "it is not in the approved plan"
 		case c.Standing == AsApproved && e.Strict && slices.ContainsFunc(compared, Compared.broken):
 			moved[c.Service] = "something else of the approved plan moved"
 		}

@@ -108,6 +108,21 @@ func TestExpect(t *testing.T) {
 	}
 }
 
+// What the approved plan showed as blocked does not run without what was in its way: not if that was not selected, and not if it could not be read.
+func TestExpectBlocked(t *testing.T) {
+	fleet := []situation{moved("api", ""), moved("web", "api")}
+	onlyWeb := compute(fleet, func(in *Input) { in.Selected = func(name string) bool { return name == "web" } })
+	unread := compute([]situation{broken("api", ""), fleet[1]}, nil)
+	for name, approved := range map[string]*Plan{"api was not selected": onlyWeb, "api was invalid": unread} {
+		now := compute(fleet, func(in *Input) {
+			in.Approved, in.Expect = true, &Expect{Fingerprint: approved.Fingerprint, Plan: approved}
+		})
+		if diff := cmp.Diff("api unapproved, web blocked", verdicts(now)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 func TestParseFingerprint(t *testing.T) {
 	full := strings.Repeat("7f3a91c2", 8)
 	for text, want := range map[string]string{"7f3a-91c2-d04e": "7f3a91c2d04e", "7F3A91C2D04E": "7f3a91c2d04e", full: full, "7f3a-91c2-d04": "", "7f3a-91c2-d04x": "",
