@@ -52,6 +52,11 @@ func runShow(o showOptions) error {
 	case page.Plan.Fingerprint != "" && len(page.Plan.With) == 0:
 		page.Apply = "cdplan apply -expect " + view.ShortFingerprint(page.Plan.Fingerprint)
 	}
+	if o.format.name == "text" && !o.format.stable {
+		if err := view.Made(o.env.Stdout, page); err != nil {
+			return err
+		}
+	}
 	return o.format.print(o.env, page)
 }
 

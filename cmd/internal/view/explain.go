@@ -40,11 +40,7 @@ const explainWidth = 80
 
 // Explain writes it in sections, each below its title.
 func Explain(w io.Writer, x Explained, s Style) error {
-	first := s.paint(bold, clean(x.Service)) + ": " + s.paint(colors[x.Verdict], string(x.Verdict))
-	if x.Fingerprint != "" {
-		first += ", plan " + ShortFingerprint(x.Fingerprint)
-	}
-	texts := []string{first}
+	texts := []string{s.paint(bold, clean(x.Service)) + ": " + s.paint(colors[x.Verdict], string(x.Verdict))}
 	for _, section := range []struct {
 		title string
 		lines []string

@@ -1,6 +1,8 @@
 package view
 
 import (
+	"io"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -32,6 +34,21 @@ func (p Page) Stable() Page {
 	}
 	p.Plan, p.Made = &stable, time.Time{}
 	return p
+}
+
+// Made writes where and when the plan was made, as far as that is known.
+func Made(w io.Writer, p Page) error {
+	var texts []string
+	if p.Host != "" {
+		texts = append(texts, "on "+clean(p.Host))
+	}
+	if !p.Made.IsZero() {
+		texts = append(texts, p.Made.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	if texts == nil {
+		return nil
+	}
+	return lines(w, "Made "+strings.Join(texts, ", ")+".", "")
 }
 
 func (p Page) faults(service string, err error) hcl.Diagnostics {
