@@ -13,6 +13,8 @@ type Expect struct {
 	Fingerprint string // its digits, at least the first twelve, as ParseFingerprint returns them
 	Plan        *Plan  // the plan itself; nil if nothing but the digits is known, and then a plan is as approved as a whole or not at all
 	Strict      bool   // where anything moved, all is left alone
+
+	Selected func(string) bool // the services that are compared; nil for all
 }
 
 // Standing says how what is to be done about a service stands to a plan that was approved.
@@ -58,7 +60,7 @@ func (e Expect) Compare(p *Plan) ([]Compared, bool) {
 	}
 	var gone []Compared
 	for name, d := range was {
-		if d.Fingerprint != "" {
+		if d.Fingerprint != "" && (e.Selected == nil || e.Selected(name)) {
 			gone = append(gone, Compared{Service: name, Standing: Moved, Was: d})
 		}
 	}

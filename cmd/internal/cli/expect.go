@@ -33,7 +33,7 @@ func (o *opened) expected(fingerprint, file string) (*plan.Expect, error) {
 	if len(saved.Plan.With) > 0 {
 		return nil, fmt.Errorf("%s: it was made as if a branch under review had landed: make it anew once that has", file)
 	}
-	return &plan.Expect{Fingerprint: saved.Plan.Fingerprint, Plan: saved.Plan}, nil
+	return &plan.Expect{Fingerprint: saved.Plan.Fingerprint, Plan: saved.Plan, Selected: o.selected}, nil
 }
 
 // byFingerprint finds the plan that this host has kept. Where it has none, the digits have to do.
@@ -51,7 +51,7 @@ func (o *opened) byFingerprint(text string) (*plan.Expect, error) {
 	case saved.Changed != nil:
 		return nil, fmt.Errorf("the plan that was kept of %s: %w; %w", text, saved.Changed, errChanged)
 	}
-	return &plan.Expect{Fingerprint: saved.Plan.Fingerprint, Plan: saved.Plan}, nil
+	return &plan.Expect{Fingerprint: saved.Plan.Fingerprint, Plan: saved.Plan, Selected: o.selected}, nil
 }
 
 func (o *opened) keptPlan(digits string) (view.Saved, error) {

@@ -105,7 +105,7 @@ func (a Approval) review() []string {
 // movedDetail tells which revisions are wanted otherwise than approved, with the commits that came since, and whether the servers carry something else.
 func movedDetail(c plan.Compared, s Style) []string {
 	if c.Now == nil {
-		return []string{"  it is not among the services any more, or not selected"}
+		return []string{"  it is not among the services any more"}
 	}
 	labels := maps.Clone(c.Was.Revisions)
 	maps.Copy(labels, c.Now.Revisions)
