@@ -36,6 +36,14 @@ func (d Dir) KeepPlan(fingerprint string, document []byte, now time.Time) error 
 	return errors.Join(os.Chtimes(path, now, now), d.forgetPlans())
 }
 
+// ForgetPlan removes the document of the plan of that whole fingerprint, so that it can be kept anew.
+func (d Dir) ForgetPlan(fingerprint string) error {
+	if err := os.Remove(filepath.Join(d.plans(), fingerprint+".json")); err != nil {
+		return fmt.Errorf("cannot keep the plan anew: %w", err)
+	}
+	return nil
+}
+
 // forgetPlans removes the oldest plans of which there are too many. What cannot be removed is tried again the next time.
 func (d Dir) forgetPlans() error {
 	entries, err := os.ReadDir(d.plans())

@@ -26,6 +26,11 @@ func TestKeepPlan(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(string(dir), "plans", long+".json")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
+	must(t, dir.ForgetPlan(long))
+	if err := dir.ForgetPlan(long); err == nil {
+		t.Error("what is not kept was forgotten")
+	}
+	must(t, dir.KeepPlan(long, []byte("one"), noon))
 	must(t, dir.KeepPlan(long[:63]+"0", []byte("other"), noon))
 	if _, err := dir.Plan(long[:12]); err == nil || errors.Is(err, state.ErrNoPlan) {
 		t.Errorf("of two plans: %v", err)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,16 +45,21 @@ func (o *opened) byFingerprint(text string) (*plan.Expect, error) {
 	}
 	saved, err := o.keptPlan(digits)
 	switch {
+	case errors.Is(err, errDamaged):
+		o.env.say("Warning: %s. The fingerprint stands for the whole plan, or for nothing.\n\n", err)
+		return &plan.Expect{Fingerprint: digits}, nil
 	case errors.Is(err, state.ErrNoPlan):
 		return &plan.Expect{Fingerprint: digits}, nil
 	case err != nil:
 		return nil, err
-	case saved.Changed != nil:
-		return nil, fmt.Errorf("the plan that was kept of %s: %w; %w", text, saved.Changed, errChanged)
 	}
 	return &plan.Expect{Fingerprint: saved.Plan.Fingerprint, Plan: saved.Plan, Selected: o.selected}, nil
 }
 
+// errDamaged says that a plan was kept, and is not there any more as it was.
+var errDamaged = errors.New("the plan that was kept cannot be used")
+
+// keptPlan returns the plan whose fingerprint begins so.
 func (o *opened) keptPlan(digits string) (view.Saved, error) {
 	dir, err := o.stateDir()
 	if err != nil {
@@ -63,7 +69,14 @@ func (o *opened) keptPlan(digits string) (view.Saved, error) {
 	if err != nil {
 		return view.Saved{}, err
 	}
-	return view.ReadPlan(text)
+	saved, err := view.ReadPlan(text)
+	if err = cmp.Or(err, saved.Changed); err != nil {
+		return view.Saved{}, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if !strings.HasPrefix(saved.Plan.Fingerprint, digits) {
+		return view.Saved{}, fmt.Errorf("%w: it is %s by its name, and %s by what it says", errDamaged, view.ShortFingerprint(digits), view.ShortFingerprint(saved.Plan.Fingerprint))
+	}
+	return saved, nil
 }
 
 func readPlanFile(name string) (view.Saved, error) {
@@ -95,7 +108,8 @@ func (o *opened) offer(p *plan.Plan, s selection, verbose bool) view.Page {
 	return page
 }
 
-// keep keeps the plan, so that apply -expect and check can tell later what was approved, and not only that it is no longer so.
+// keep keeps the plan, so that apply -expect and check can tell later what was approved, and not only that it is no longer so. What is kept of it and is
+// damaged is replaced.
 func (o *opened) keep(page view.Page) error {
 	dir, err := o.stateDir()
 	if err != nil {
@@ -105,7 +119,13 @@ func (o *opened) keep(page view.Page) error {
 	if err := view.PlanJSON(&document, page); err != nil {
 		return err
 	}
-	return dir.KeepPlan(page.Plan.Fingerprint, []byte(document.String()), o.env.Now())
+	fingerprint := page.Plan.Fingerprint
+	if _, err := o.keptPlan(fingerprint); errors.Is(err, errDamaged) {
+		if err := dir.ForgetPlan(fingerprint); err != nil {
+			return err
+		}
+	}
+	return dir.KeepPlan(fingerprint, []byte(document.String()), o.env.Now())
 }
 
 // approval compares the plan with the one that was approved.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
@@ -9,7 +8,6 @@ import (
 
 	"launchpad.net/cdplan/cmd/internal/view"
 	"launchpad.net/cdplan/plan"
-	"launchpad.net/cdplan/state"
 )
 
 type showOptions struct {
@@ -71,8 +69,8 @@ func (o showOptions) saved() (view.Saved, error) {
 		return view.Saved{}, err
 	}
 	saved, err := host.keptPlan(digits)
-	if errors.Is(err, state.ErrNoPlan) {
+	if err != nil {
 		return saved, fmt.Errorf("cannot show %s: %w", o.name, err)
 	}
-	return saved, err
+	return saved, nil
 }
