@@ -22,7 +22,7 @@ type Standing string
 
 // The standings. A service about which nothing is to be done, and nothing was, has none.
 const (
-	AsApproved Standing = "as-approved" // it is just what was approved
+	AsApproved Standing = "as-approved" // it is just what was approved, or what is left to record of that
 	Done       Standing = "done"        // nothing is left to do
 	Moved      Standing = "moved"       // it is something else by now, or the service is gone
 	Outside    Standing = "outside"     // the approved plan does nothing about the service, or that is done by now, and more is to be done
@@ -75,7 +75,7 @@ func (c Compared) stand(whole bool) Standing {
 		approved = c.Was.Fingerprint
 	}
 	switch {
-	case c.Now.Fingerprint != "" && (whole || c.Now.Fingerprint == approved):
+	case c.Now.Fingerprint != "" && (whole || c.Now.Fingerprint == approved || approved != "" && c.unrecorded()):
 		return AsApproved
 	case approved == "" && c.Now.Fingerprint != "":
 		return Outside
@@ -89,6 +89,11 @@ func (c Compared) stand(whole bool) Standing {
 		return Outside
 	}
 	return Moved
+}
+
+// unrecorded says that just what was approved was deployed, and that all there is left to do is to record it, on no server of others that was not shown.
+func (c Compared) unrecorded() bool {
+	return slices.Contains(c.Now.Reasons, NotRecorded) && resource.Hash(c.Now.Revisions) == resource.Hash(c.Was.Revisions) && len(c.Now.Others) <= len(c.Was.Others)
 }
 
 // bars returns, by service, why something that is to be done was not approved; first those that were as they should be in the approved plan, or are done

@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"launchpad.net/cdplan/providers/resource"
+	"launchpad.net/cdplan/state"
 )
 
 // approve computes a plan, and then one of what is there after the change, which expects the first.
@@ -119,6 +122,23 @@ func TestExpectBlocked(t *testing.T) {
 		})
 		if diff := cmp.Diff("api unapproved, web blocked", verdicts(now)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// What was deployed as approved, and could not be recorded on every server, is recorded; not so on a server of others that the approved plan did not show.
+func TestExpectUnrecorded(t *testing.T) {
+	approved := compute([]situation{moved("api", "")}, nil)
+	for live, want := range map[string]string{"-": "api record", "@web": "api unapproved"} {
+		api := moved("api", "")
+		api.live = append(api.live, live)
+		now := compute([]situation{api}, func(in *Input) {
+			last := &state.Attempt{Deployed: true, Result: "failed", Hash: resource.Hash(approved.Decisions[0].Revisions)}
+			in.Past.Services = map[string]state.ServicePast{"api": {Last: last}}
+			in.Approved, in.Expect = true, &Expect{Fingerprint: approved.Fingerprint, Plan: approved}
+		})
+		if diff := cmp.Diff(want, verdicts(now)); diff != "" {
+			t.Errorf("beside a server %s (-want +got):\n%s", live, diff)
 		}
 	}
 }
