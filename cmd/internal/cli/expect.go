@@ -45,7 +45,7 @@ func (o *opened) byFingerprint(text string) (*plan.Expect, error) {
 	}
 	saved, err := o.keptPlan(digits)
 	switch {
-	case errors.Is(err, errDamaged):
+	case errors.Is(err, errDamaged) || errors.As(err, new(*fs.PathError)):
 		o.env.say("Warning: %s. The fingerprint stands for the whole plan, or for nothing.\n\n", err)
 		return &plan.Expect{Fingerprint: digits}, nil
 	case errors.Is(err, state.ErrNoPlan):

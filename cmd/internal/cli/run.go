@@ -106,7 +106,8 @@ func (r *run) follow(ctx context.Context, p *plan.Plan, expect *plan.Expect, int
 	return applyCode(p, results, holds, r.detailed)
 }
 
-// compare tells what is not as approved, before anything is done. It returns true if nothing is.
+// compare tells what is not as approved, before anything is done. It returns true if nothing is. A plan of which only the digits were known is kept, since it
+// is another one once some of it is done.
 func (r *run) compare(expect *plan.Expect, p *plan.Plan, outputs []output) (bool, error) {
 	if expect == nil {
 		return true, nil
@@ -115,6 +116,11 @@ func (r *run) compare(expect *plan.Expect, p *plan.Plan, outputs []output) (bool
 	var err error
 	for _, out := range outputs {
 		err = errors.Join(err, out.approval(a))
+	}
+	if expect.Plan == nil && a.Known {
+		if lost := r.fleet.keep(r.fleet.page(p)); lost != nil {
+			r.env.say("Warning: %s. Once some of it is done, its fingerprint names it no more.\n\n", lost)
+		}
 	}
 	return a.Holds(), err
 }
