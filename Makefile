@@ -1,5 +1,5 @@
 # make demo   shows cdplan at work: five services, real branches, a cloud of its own
-# make test   installs what the tests need and runs them all
+# make test   installs what the tests need and runs them all; with artifacts=DIR it keeps what they make for people to look at
 # make test-openstack  tries on a real OpenStack what a stand-in cannot tell; brings it up for that, and down again
 # make check  all that a change has to pass: format, vet, linters, generated files, and the tests under the race detector
 
@@ -20,9 +20,12 @@ demo: build
 	@test/needs.sh brz
 	@examples/quickstart/demo.sh
 
+artifacts ?=
+
 test:
 	@test/needs.sh
-	$(GO) test -timeout 30m ./...
+	$(if $(artifacts),@mkdir -p $(artifacts))
+	$(GO) test -timeout 30m $(if $(artifacts),-artifacts -outputdir $(artifacts)) ./...
 
 # These hold on a real OpenStack too (test/openstack/up says what it is, and where it is kept).
 openstack = ./providers/nova/novatest ./providers/nova ./cmd/cdplan
