@@ -15,7 +15,7 @@ import (
 )
 
 // maxPlans is how many plans are kept: what was approved longest ago goes first.
-const maxPlans = 200
+const maxPlans = 100
 
 // ErrNoPlan says that no plan of that fingerprint is kept on this host.
 var ErrNoPlan = errors.New("no plan of that fingerprint was made on this host, or it was so long ago that it is not kept any more")
