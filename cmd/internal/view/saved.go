@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,8 @@ type Saved struct {
 // ReadPlan reads the document that PlanJSON writes, of this major version. What a later minor version adds is left out. A document that was changed
 // after it was made is read all the same, and Changed says so.
 //
-// The plan is fit to be shown and compared, not to be followed: of its steps there are the addresses alone.
+// The plan is fit to be shown and compared, not to be followed: of its steps there are the addresses alone. Words that are else cdplan's own are cleaned here,
+// since anybody may have written the document.
 func ReadPlan(text []byte) (Saved, error) {
 	var version struct {
 		FormatVersion string `json:"format_version"`
@@ -56,7 +58,7 @@ func (d jsonPlan) changed(text []byte, p *plan.Plan) error {
 
 func (d jsonPlan) page() (Page, error) {
 	made, err := parseTime(d.Made)
-	page := Page{Plan: &plan.Plan{Fingerprint: d.Fingerprint}, Made: made, Host: d.Host, Faults: savedFaults}
+	page := Page{Plan: &plan.Plan{Fingerprint: clean(d.Fingerprint)}, Made: made, Host: d.Host, Faults: savedFaults}
 	for _, with := range d.With {
 		page.Plan.With = append(page.Plan.With, plan.With(with))
 	}
@@ -86,17 +88,17 @@ func savedFaults(_ string, err error) hcl.Diagnostics {
 
 func (d jsonDecision) decision() (plan.Decision, error) {
 	until, err := parseTime(d.HeldUntil)
-	decision := plan.Decision{Service: d.Service, Verdict: plan.Verdict(d.Verdict), Fingerprint: d.Fingerprint, Wave: d.Wave, WaitsFor: d.WaitsFor,
+	decision := plan.Decision{Service: clean(d.Service), Verdict: plan.Verdict(d.Verdict), Fingerprint: clean(d.Fingerprint), Wave: d.Wave, WaitsFor: cleanAll(d.WaitsFor),
 		Held: plan.Hold{By: d.HeldBy, Reason: d.HeldReason, Until: until}, Last: d.LastAttempt, Copies: d.Servers, Behind: d.Behind, Others: d.Others, Doubt: d.Doubt,
-		Live: d.Live, Usual: d.Usual.usual(), Declared: plan.Service{Name: d.Service, After: d.After}}
+		Live: cleanAll(d.Live), Usual: d.Usual.usual(), Declared: plan.Service{Name: clean(d.Service), After: cleanAll(d.After)}}
 	for _, reason := range d.Reasons {
-		decision.Reasons = append(decision.Reasons, plan.Reason(reason))
+		decision.Reasons = append(decision.Reasons, plan.Reason(clean(reason)))
 	}
 	for _, w := range d.Wanted {
 		if decision.Revisions == nil {
 			decision.Revisions = map[string]resource.Revision{}
 		}
-		decision.Revisions[w.Label] = resource.Revision{Revno: w.Revno, ID: w.Revision}
+		decision.Revisions[clean(w.Label)] = resource.Revision{Revno: clean(w.Revno), ID: w.Revision}
 	}
 	for _, step := range d.Steps {
 		addr, invalid := resource.ParseAddr(step)
@@ -114,6 +116,9 @@ func (d jsonDecision) decision() (plan.Decision, error) {
 		decision.Changes = append(decision.Changes, change)
 	}
 	decision.Err = d.fault()
+	if !slices.ContainsFunc(tones, func(t tone) bool { return slices.Contains(t.verdicts, decision.Verdict) }) {
+		err = errors.Join(err, fmt.Errorf("there is no verdict %q", d.Verdict))
+	}
 	if err != nil {
 		err = fmt.Errorf("what it says of %s is garbled: %w", clean(d.Service), err)
 	}
@@ -151,9 +156,9 @@ func (u *jsonUsual) usual() state.Usual {
 }
 
 func (c jsonChange) change() (plan.Change, error) {
-	change := plan.Change{Label: c.Label, Location: c.Location, Landing: c.Landing, From: c.From.revision(), To: c.To.revision()}
+	change := plan.Change{Label: clean(c.Label), Location: c.Location, Landing: c.Landing, From: c.From.revision(), To: c.To.revision()}
 	for _, key := range c.Keys {
-		change.Keys = append(change.Keys, plan.KeyChange{Section: key.Section, Key: key.Key, Kind: plan.KeyKind(key.Change), Public: key.Public,
+		change.Keys = append(change.Keys, plan.KeyChange{Section: key.Section, Key: key.Key, Kind: plan.KeyKind(clean(key.Change)), Public: key.Public,
 			From: key.From, To: key.To, FromMask: key.FromMask, ToMask: key.ToMask})
 	}
 	if c.KeysKnown && change.Keys == nil {
@@ -184,7 +189,7 @@ func (r *jsonRevision) revision() resource.Revision {
 	if r == nil {
 		return resource.Revision{}
 	}
-	return resource.Revision{Revno: r.Revno, ID: r.Revision}
+	return resource.Revision{Revno: clean(r.Revno), ID: r.Revision}
 }
 
 func savedCommits(list []jsonCommit) (commits []resource.Commit, err error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -129,4 +130,33 @@ func FuzzReadPlan(f *testing.F) {
 			t.Errorf("written again it looks changed: %v", again.Changed)
 		}
 	})
+}
+
+// A document that somebody has written may say anything in any place: it is shown as text, or refused.
+func TestHostileDocument(t *testing.T) {
+	document := planJSON(t, richFleet())
+	for _, field := range []string{"host", "fingerprint", "service", "reasons", "after", "waits_for", "label", "revno", "location", "change", "key", "held_reason", "subject", "doubt"} {
+		text := regexp.MustCompile(`("`+field+`": (?:\[\s*)?)"(?:[^"\\]|\\.)*"`).ReplaceAllString(document, `$1"\u001b[2J\u202eodd"`)
+		if text == document {
+			t.Fatalf("the document has no %s", field)
+		}
+		saved := readPlan(t, text)
+		if saved.Changed == nil {
+			t.Errorf("another %s is not noticed", field)
+		}
+		for name, form := range map[string]func(io.Writer, Page) error{"review": Review, "markdown": Markdown, "html": HTML, "json": PlanJSON,
+			"text": func(w io.Writer, p Page) error { return Plan(w, p, Style{}) }} {
+			var out strings.Builder
+			if err := form(&out, saved.Page); err != nil {
+				t.Errorf("%s of another %s: %v", name, field, err)
+			}
+			if strings.ContainsAny(out.String(), "\x1b\u202e") {
+				t.Errorf("%s tells %s as it is", name, field)
+			}
+		}
+	}
+	text := strings.Replace(document, `"verdict": "redeploy"`, `"verdict": "destroy"`, 1)
+	if _, err := ReadPlan([]byte(text)); err == nil || !strings.Contains(err.Error(), `garbled: there is no verdict "destroy"`) {
+		t.Errorf("with another verdict: %v", err)
+	}
 }
