@@ -46,9 +46,12 @@ func (f *format) flags(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.bytes, "max-bytes", 0, "print at most `N` bytes of a review, 15000 if not set, or of Markdown, 60000; what is left out is told")
 }
 
-// check settles the name, and returns an error if it is none.
+// check settles the name, and returns an error if it is none, or another one than -json says.
 func (f *format) check() error {
-	if f.json {
+	switch {
+	case f.json && f.name != "text" && f.name != "json":
+		return fmt.Errorf("-json is short for -format=json, and here is -format=%s, too: give one of them", f.name)
+	case f.json:
 		f.name = "json"
 	}
 	var names []string
