@@ -50,7 +50,7 @@ func hint(page Page) []string {
 	case page.Apply == "":
 		return nil
 	case len(tally(counts, acting)) > 0:
-		found = []string{"Apply it:  " + page.Apply}
+		found = []string{"Apply exactly this:  " + page.Apply}
 	case counts[plan.Unapproved] > 0:
 		found = []string{"A person can apply it:  " + page.Apply}
 	}
