@@ -15,7 +15,7 @@ func arrange(in Input, order []*Decision, decisions map[string]*Decision) {
 		if len(decision.Steps) == 0 {
 			continue
 		}
-		first := in.before(decision.Declared, decisions, outside)
+		first := in.before(decision.Declared, decisions, outside, unlike)
 		verdict, hold := in.obstacle(decision, first, probe)
 		if reason := cmp.Or(outside[decision.Service], unlike[decision.Service]); reason != "" {
 			verdict, hold = Unapproved, Hold{Reason: reason}
@@ -50,8 +50,8 @@ func (in Input) obstacle(decision *Decision, first []*Decision, probe string) (V
 }
 
 // before returns the services that stand before this one and are not simply passed: those it names in "after", and through one that is passed, those that
-// come before that. Passed is what is as it should be, or taken to be, and what has nothing to do with the plan that was approved.
-func (in Input) before(service Service, decisions map[string]*Decision, outside map[string]string) []*Decision {
+// come before that. Passed is what is as it should be, or taken to be, and what has nothing to do with the plan that was approved; not what moved since.
+func (in Input) before(service Service, decisions map[string]*Decision, outside, moved map[string]string) []*Decision {
 	var found []*Decision
 	seen := map[string]bool{service.Name: true}
 	var walk func(names []string)
@@ -62,7 +62,7 @@ func (in Input) before(service Service, decisions map[string]*Decision, outside 
 				continue
 			}
 			seen[name] = true
-			if decision.Verdict == Same || outside[name] != "" || in.Deps == DepsIgnored && !in.selected(name) {
+			if decision.Verdict == Same && moved[name] == "" || outside[name] != "" || in.Deps == DepsIgnored && !in.selected(name) {
 				walk(decision.Declared.After)
 			} else {
 				found = append(found, decision)
@@ -77,6 +77,9 @@ func (in Input) before(service Service, decisions map[string]*Decision, outside 
 // blocked returns which service that goes first stands in the way, or "". Of one that is not selected itself, only what would be in its way all the same.
 func (in Input) blocked(decision *Decision, first []*Decision) string {
 	for _, other := range first {
+		if other.Verdict == Same {
+			return other.Service + " goes first and moved since it was approved"
+		}
 		if !other.Verdict.Acts() {
 			return fmt.Sprintf("%s goes first and is %s", other.Service, other.Verdict)
 		}

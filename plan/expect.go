@@ -83,6 +83,8 @@ func (c Compared) stand(whole bool) Standing {
 		return ""
 	case c.Now.Err != nil:
 		return CannotTell
+	case c.Now.Fingerprint == "" && c.withdrawn():
+		return Moved
 	case c.Now.Fingerprint == "":
 		return Done
 	case slices.Equal(c.Now.Live, []string{resource.Hash(c.Was.Revisions)}):
@@ -94,6 +96,11 @@ func (c Compared) stand(whole bool) Standing {
 // unrecorded says that just what was approved was deployed, and that all there is left to do is to record it, on no server of others that was not shown.
 func (c Compared) unrecorded() bool {
 	return slices.Contains(c.Now.Reasons, NotRecorded) && resource.Hash(c.Now.Revisions) == resource.Hash(c.Was.Revisions) && len(c.Now.Others) <= len(c.Was.Others)
+}
+
+// withdrawn says that a revision which was approved is not wanted any more, and that nothing was deployed since: its branch went back.
+func (c Compared) withdrawn() bool {
+	return slices.Equal(c.Now.Live, c.Was.Live) && resource.Hash(c.Now.Revisions) != resource.Hash(c.Was.Revisions)
 }
 
 // bars returns, by service, why something that is to be done was not approved; first those that were as they should be in the approved plan, or are done

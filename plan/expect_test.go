@@ -72,11 +72,16 @@ func TestExpect(t *testing.T) {
 			func(e *Expect) { e.Strict = true }, "api as-approved, web moved", "api unapproved, other same, web unapproved"},
 		{"one moved, by digits alone", func(s []situation) []situation { return []situation{again("api"), s[1], s[2]} }, func(e *Expect) { e.Plan = nil },
 			"", "api unapproved, other same, web unapproved"},
-		{"one is done", func(s []situation) []situation { return []situation{same("api", ""), s[1], s[2]} }, nil,
+		{"one is done", func(s []situation) []situation {
+			return []situation{{name: "api", want: "config:2", live: []string{"config:2"}}, s[1], s[2]}
+		}, nil,
 			"api done, web as-approved", "api same, other same, web redeploy"},
 		{"one is done, and has more to do", func(s []situation) []situation {
 			return []situation{{name: "api", want: "config:3", live: []string{"config:2"}}, s[1], s[2]}
 		}, nil, "api outside, web as-approved", "api unapproved, other same, web redeploy"},
+		{"one went back to what is deployed", func(s []situation) []situation {
+			return []situation{{name: "api", want: "config:1", live: []string{"config:1"}}, s[1], s[2]}
+		}, nil, "api moved, web as-approved", "api same, other same, web blocked"},
 		{"another has something to do", func(s []situation) []situation { return []situation{s[0], s[1], moved("other", "")} }, nil,
 			"api as-approved, other outside, web as-approved", "api redeploy, other unapproved, web redeploy"},
 		{"one that goes first has something to do, and had nothing", func(s []situation) []situation {
