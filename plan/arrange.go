@@ -9,15 +9,15 @@ import (
 
 // arrange settles, in the order given, what each service waits for and what holds it.
 func arrange(in Input, order []*Decision, decisions map[string]*Decision) {
-	outside, unlike := in.Expect.bars(slices.DeleteFunc(slices.Clone(order), func(d *Decision) bool { return !in.selected(d.Service) }))
+	barred := in.Expect.bars(slices.DeleteFunc(slices.Clone(order), func(d *Decision) bool { return !in.selected(d.Service) }))
 	probe := "" // the one service that is tried while the breaker is open
 	for _, decision := range order {
 		if len(decision.Steps) == 0 {
 			continue
 		}
-		first := in.before(decision.Declared, decisions, outside, unlike)
+		first := in.before(decision.Declared, decisions, barred)
 		verdict, hold := in.obstacle(decision, first, probe)
-		if reason := cmp.Or(outside[decision.Service], unlike[decision.Service]); reason != "" {
+		if reason := cmp.Or(barred.outside[decision.Service], barred.moved[decision.Service]); reason != "" {
 			verdict, hold = Unapproved, Hold{Reason: reason}
 		}
 		if verdict != "" {
@@ -51,7 +51,7 @@ func (in Input) obstacle(decision *Decision, first []*Decision, probe string) (V
 
 // before returns the services that stand before this one and are not simply passed: those it names in "after", and through one that is passed, those that
 // come before that. Passed is what is as it should be, or taken to be, and what has nothing to do with the plan that was approved; not what moved since.
-func (in Input) before(service Service, decisions map[string]*Decision, outside, moved map[string]string) []*Decision {
+func (in Input) before(service Service, decisions map[string]*Decision, b bars) []*Decision {
 	var found []*Decision
 	seen := map[string]bool{service.Name: true}
 	var walk func(names []string)
@@ -62,7 +62,7 @@ func (in Input) before(service Service, decisions map[string]*Decision, outside,
 				continue
 			}
 			seen[name] = true
-			if decision.Verdict == Same && moved[name] == "" || outside[name] != "" || in.Deps == DepsIgnored && !in.selected(name) {
+			if decision.Verdict == Same && b.moved[name] == "" || b.pass(name, service.Name) || in.Deps == DepsIgnored && !in.selected(name) {
 				walk(decision.Declared.After)
 			} else {
 				found = append(found, decision)

@@ -103,12 +103,25 @@ func (c Compared) withdrawn() bool {
 	return slices.Equal(c.Now.Live, c.Was.Live) && resource.Hash(c.Now.Revisions) != resource.Hash(c.Was.Revisions)
 }
 
-// bars returns, by service, why something that is to be done was not approved; first those that were as they should be in the approved plan, or are done
-// by now, and which stand in no other's way, and then the others: what that plan did not select, or could not tell, was in the way in it, too.
-func (e *Expect) bars(decisions []*Decision) (outside, moved map[string]string) {
-	outside, moved = map[string]string{}, map[string]string{}
+// bars are, by service, why something that is to be done was not approved.
+type bars struct {
+	outside map[string]string // what the approved plan has nothing to do with
+	moved   map[string]string // all else
+	unseen  map[string]bool   // those outside that the approved plan did not select, or could not tell
+	shown   map[string]bool   // the services that the approved plan acts on
+}
+
+// pass says that one service does not wait for another that has something to do, since the approved plan has nothing to do with that. What this plan did not see
+// stood in the way in it, too, unless it shows that the one is dealt with all the same.
+func (b bars) pass(other, one string) bool {
+	return b.outside[other] != "" && (!b.unseen[other] || b.shown[one])
+}
+
+// bars compares the decisions with the approved plan, if there is one.
+func (e *Expect) bars(decisions []*Decision) bars {
+	b := bars{map[string]string{}, map[string]string{}, map[string]bool{}, map[string]bool{}}
 	if e == nil {
-		return outside, moved
+		return b
 	}
 	p := &Plan{}
 	for _, d := range decisions {
@@ -118,22 +131,22 @@ func (e *Expect) bars(decisions []*Decision) (outside, moved map[string]string) 
 	compared, told := e.Compare(p)
 	for _, d := range decisions {
 		if !told && d.Fingerprint != "" {
-			moved[d.Service] = "it may not be what was approved"
+			b.moved[d.Service] = "it may not be what was approved"
 		}
 	}
 	for _, c := range compared {
+		b.shown[c.Service] = c.Was != nil && c.Was.Verdict.Acts()
 		switch {
 		case c.Standing == Moved:
-			moved[c.Service] = "it moved since it was approved"
-		case c.Standing == Outside && c.Was != nil && c.Was.Err == nil:
-			outside[c.Service] = "it is not in the approved plan"
+			b.moved[c.Service] = "it moved since it was approved"
 		case c.Standing == Outside:
-			moved[c.Service] = "it is not in the approved plan"
+			b.outside[c.Service] = "it is not in the approved plan"
+			b.unseen[c.Service] = c.Was == nil || c.Was.Err != nil
 		case c.Standing == AsApproved && e.Strict && slices.ContainsFunc(compared, Compared.broken):
-			moved[c.Service] = "something else of the approved plan moved"
+			b.moved[c.Service] = "something else of the approved plan moved"
 		}
 	}
-	return outside, moved
+	return b
 }
 
 // broken says that the approved plan does not hold for the service.

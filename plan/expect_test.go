@@ -116,17 +116,27 @@ func TestExpect(t *testing.T) {
 	}
 }
 
-// What the approved plan showed as blocked does not run without what was in its way: not if that was not selected, and not if it could not be read.
+// What the approved plan showed as blocked does not run without what was in its way: not if that was not selected, and not if it could not be read. What it showed as
+// going without does.
 func TestExpectBlocked(t *testing.T) {
 	fleet := []situation{moved("api", ""), moved("web", "api")}
-	onlyWeb := compute(fleet, func(in *Input) { in.Selected = func(name string) bool { return name == "web" } })
-	unread := compute([]situation{broken("api", ""), fleet[1]}, nil)
-	for name, approved := range map[string]*Plan{"api was not selected": onlyWeb, "api was invalid": unread} {
+	only := func(deps Deps) func(in *Input) {
+		return func(in *Input) { in.Selected, in.Deps = func(name string) bool { return name == "web" }, deps }
+	}
+	for _, test := range []struct {
+		name     string
+		approved *Plan
+		want     string
+	}{
+		{"api was not selected", compute(fleet, only(DepsBlock)), "api unapproved, web blocked"},
+		{"api was invalid", compute([]situation{broken("api", ""), fleet[1]}, nil), "api unapproved, web blocked"},
+		{"web went without api", compute(fleet, only(DepsIgnored)), "api unapproved, web redeploy"},
+	} {
 		now := compute(fleet, func(in *Input) {
-			in.Approved, in.Expect = true, &Expect{Fingerprint: approved.Fingerprint, Plan: approved}
+			in.Approved, in.Expect = true, &Expect{Fingerprint: test.approved.Fingerprint, Plan: test.approved}
 		})
-		if diff := cmp.Diff("api unapproved, web blocked", verdicts(now)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
+		if diff := cmp.Diff(test.want, verdicts(now)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func Explain(in Input, p *Plan, service string) Explanation {
 func (in Input) obstacles(d Decision, decisions map[string]*Decision) []Decision {
 	var chain []Decision
 	for d.Verdict == Blocked {
-		first := in.before(d.Declared, decisions, nil, nil)
+		first := in.before(d.Declared, decisions, bars{})
 		i := slices.IndexFunc(first, func(other *Decision) bool { return !other.Verdict.Acts() })
 		if i < 0 {
 			break // it is not selected

@@ -30,7 +30,7 @@ func (in *Input) take(order []*Decision, decisions map[string]*Decision) []strin
 		if len(decision.Steps) == 0 || !in.selected(decision.Service) && !slices.Contains(taken, decision.Service) {
 			continue
 		}
-		for _, other := range in.before(decision.Declared, decisions, nil, nil) {
+		for _, other := range in.before(decision.Declared, decisions, bars{}) {
 			name := other.Service
 			if len(other.Steps) > 0 && !in.selected(name) && !in.excluded(name) && !slices.Contains(taken, name) {
 				taken = append(taken, name)
