@@ -50,7 +50,8 @@ func (in Input) obstacle(decision *Decision, first []*Decision, probe string) (V
 }
 
 // before returns the services that stand before this one and are not simply passed: those it names in "after", and through one that is passed, those that
-// come before that. Passed is what is as it should be, or taken to be, and what has nothing to do with the plan that was approved; not what moved since.
+// come before that. Passed is what is as it should be, or taken to be, and what has nothing to do with the plan that was approved; not what moved
+// since.
 func (in Input) before(service Service, decisions map[string]*Decision, b bars) []*Decision {
 	var found []*Decision
 	seen := map[string]bool{service.Name: true}

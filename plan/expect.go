@@ -93,7 +93,8 @@ func (c Compared) stand(whole bool) Standing {
 	return Moved
 }
 
-// unrecorded says that just what was approved was deployed, and that all there is left to do is to record it, on no server of others that was not shown.
+// unrecorded says that just what was approved was deployed, and that all there is left to do is to record it, on no server of others that was not
+// shown.
 func (c Compared) unrecorded() bool {
 	return slices.Contains(c.Now.Reasons, NotRecorded) && resource.Hash(c.Now.Revisions) == resource.Hash(c.Was.Revisions) && len(c.Now.Others) <= len(c.Was.Others)
 }
@@ -111,8 +112,8 @@ type bars struct {
 	shown   map[string]bool   // the services that the approved plan acts on
 }
 
-// pass says that one service does not wait for another that has something to do, since the approved plan has nothing to do with that. What this plan did not see
-// stood in the way in it, too, unless it shows that the one is dealt with all the same.
+// pass says that one service does not wait for another that has something to do, since the approved plan has nothing to do with that. What this plan
+// did not see stood in the way in it, too, unless it shows that the one is dealt with all the same.
 func (b bars) pass(other, one string) bool {
 	return b.outside[other] != "" && (!b.unseen[other] || b.shown[one])
 }

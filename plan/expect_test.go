@@ -116,8 +116,8 @@ func TestExpect(t *testing.T) {
 	}
 }
 
-// What the approved plan showed as blocked does not run without what was in its way: not if that was not selected, and not if it could not be read. What it showed as
-// going without does.
+// What the approved plan showed as blocked does not run without what was in its way: not if that was not selected, and not if it could not be read.
+// What it showed as going without does.
 func TestExpectBlocked(t *testing.T) {
 	fleet := []situation{moved("api", ""), moved("web", "api")}
 	only := func(deps Deps) func(in *Input) {
