@@ -30,7 +30,10 @@ func ReadPlan(text []byte) (Saved, error) {
 	var version struct {
 		FormatVersion string `json:"format_version"`
 	}
-	if err := json.Unmarshal(text, &version); err != nil {
+	switch err := json.Unmarshal(text, &version); {
+	case errors.As(err, new(*json.UnmarshalTypeError)):
+		return Saved{}, errors.New("it is JSON, and not a plan")
+	case err != nil:
 		return Saved{}, fmt.Errorf("it is not JSON: %w", err)
 	}
 	major, _, ok := strings.Cut(version.FormatVersion, ".")

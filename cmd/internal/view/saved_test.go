@@ -104,7 +104,7 @@ func TestReadPlan(t *testing.T) {
 		strings.Replace(document, `"format_version": "1.`, `"format_version": "2.`, 1): `its format_version is "2.`,
 		"{}":    `its format_version is ""`,
 		"plan":  "it is not JSON",
-		`[1,2]`: "it is not JSON",
+		`[1,2]`: "it is JSON, and not a plan",
 		`{"format_version": "1.0", "services": 1}`:                                           "it is not a plan",
 		`{"format_version": "1.0", "services": [{"service": "api", "steps": ["x"]}]}`:        `what it says of api is garbled: "x" is no address`,
 		`{"format_version": "1.0", "services": [{"service": "api", "held_until": "later"}]}`: `what it says of api is garbled: parsing time`,
