@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -46,11 +45,13 @@ func runPlan(ctx context.Context, o planOptions) (err error) {
 	if err := o.format.check(); err != nil {
 		return err
 	}
-	into, err := createInto(o.out)
-	if err != nil {
-		return err
+	var out *outFile
+	if o.out != "" {
+		if out, err = createOut(o.out); err != nil {
+			return err
+		}
+		defer out.drop()
 	}
-	defer func() { err = closeInto(into, err) }()
 	fleet, err := o.open(ctx, o.selection, o.name != "text")
 	if err != nil {
 		return err
@@ -63,7 +64,7 @@ func runPlan(ctx context.Context, o planOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := o.print(fleet, p, into); err != nil {
+	if err := o.print(fleet, p, out); err != nil {
 		return err
 	}
 	if o.verbose {
@@ -87,10 +88,13 @@ func (o *opened) preview(ctx context.Context) (*plan.Plan, error) {
 	return p, nil
 }
 
-func (o planOptions) print(fleet *opened, p *plan.Plan, into io.Writer) error {
+func (o planOptions) print(fleet *opened, p *plan.Plan, out *outFile) error {
 	page := fleet.offer(p, o.selection, o.verbose)
-	if into != nil {
-		if err := view.PlanJSON(into, page); err != nil {
+	if out != nil {
+		if err := view.PlanJSON(out, page); err != nil {
+			return outError(err)
+		}
+		if err := out.keep(); err != nil {
 			return err
 		}
 	}
