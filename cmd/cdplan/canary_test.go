@@ -32,6 +32,7 @@ func canary(place string) string { return marker + "-" + place }
 // TestCanaries plants a secret wherever somebody may have one, runs every command in every form, and looks through all that they print, post, mail and
 // keep. Files that people write, and the branches, may hold them; nothing else may, whichever way it is written.
 func TestCanaries(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, newTools(t))
 	c := &canaries{world: w, forms: writings(marker)}
 	c.plant()

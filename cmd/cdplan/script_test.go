@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs every story in testdata/script: cdplan itself, real brz, the stand-ins for mojo and juju, and a nova of its own for each
 // story.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	tools := newTools(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
