@@ -83,10 +83,12 @@ say "Now all is as the branches say"
 run cdplan plan
 run cdplan list
 
-say "A commit to the configuration of a service is all it takes to deploy it"
+say "A commit to the configuration of a service is all it takes to deploy it. The plan, for a review:"
 set_workers web 6 "More workers for the autumn"
-run cdplan plan
-run cdplan apply -auto
+run cdplan plan -format=review
+
+say "What was approved is applied, and nothing else"
+run cdplan apply -expect "$(cdplan plan -json | sed -n 's/^  "fingerprint": "\(.\{12\}\).*/\1/p')"
 
 say "A bad commit: api does not start with it. What comes after api is not touched"
 set_workers api many "As many workers as it takes"
