@@ -162,10 +162,10 @@ type (
 		Services      []jsonCompared `json:"services"`
 	}
 	jsonCompared struct {
-		Service  string       `json:"service"`
-		Standing string       `json:"standing"`
-		Approved []jsonWanted `json:"approved"`
-		Wanted   []jsonWanted `json:"wanted"`
+		Service  string        `json:"service"`
+		Standing string        `json:"standing"`
+		Approved []jsonRevised `json:"approved"`
+		Wanted   []jsonRevised `json:"wanted"`
 	}
 )
 
@@ -176,12 +176,12 @@ func approvalDocument(a Approval) jsonApproval {
 	document := jsonApproval{FormatVersion: FormatVersion, Approved: a.Expect.Fingerprint, Fingerprint: a.Now.Fingerprint, Holds: a.Holds(), Known: a.Known,
 		Services: []jsonCompared{}}
 	for _, c := range a.Compared {
-		standing := jsonCompared{Service: clean(c.Service), Standing: string(c.Standing), Approved: []jsonWanted{}, Wanted: []jsonWanted{}}
+		standing := jsonCompared{Service: clean(c.Service), Standing: string(c.Standing), Approved: []jsonRevised{}, Wanted: []jsonRevised{}}
 		if c.Was != nil {
-			standing.Approved = wantedJSON(c.Was.Revisions)
+			standing.Approved = revisedJSON(c.Was.Revisions)
 		}
 		if c.Now != nil {
-			standing.Wanted = wantedJSON(c.Now.Revisions)
+			standing.Wanted = revisedJSON(c.Now.Revisions)
 		}
 		document.Services = append(document.Services, standing)
 	}

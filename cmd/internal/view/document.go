@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/gowebpki/jcs"
@@ -65,18 +63,13 @@ type (
 		Behind      []string         `json:"behind"`
 		Others      []string         `json:"others"`
 		Doubt       string           `json:"doubt"`
-		Wanted      []jsonWanted     `json:"wanted"`
+		Wanted      []jsonRevised    `json:"wanted"`
 		Live        []string         `json:"live"`
 		Usual       *jsonUsual       `json:"usual"`
 		Steps       []string         `json:"steps"`
 		Changes     []jsonChange     `json:"changes"`
 		Fallbacks   []jsonFallback   `json:"fallbacks"`
 		Diagnostics []jsonDiagnostic `json:"diagnostics"`
-	}
-	jsonWanted struct {
-		Label    string `json:"label"`
-		Revno    string `json:"revno"`
-		Revision string `json:"revision"`
 	}
 	jsonFallback struct {
 		Resource string `json:"resource"`
@@ -196,7 +189,7 @@ func decisionJSON(d plan.Decision, faults Faults) jsonDecision {
 	decision := jsonDecision{Service: d.Service, Verdict: string(d.Verdict), Reasons: []string{}, Fingerprint: d.Fingerprint, Wave: d.Wave,
 		WaitsFor: notNil(d.WaitsFor), After: notNil(d.Declared.After), Held: clean(d.Held.String()), HeldBy: clean(d.Held.By), HeldReason: clean(d.Held.Reason),
 		HeldUntil: timestamp(d.Held.Until), LastAttempt: clean(d.Last), Servers: d.Copies, Behind: cleanAll(d.Behind), Others: cleanAll(d.Others), Doubt: clean(d.Doubt),
-		Wanted: wantedJSON(d.Revisions), Live: notNil(d.Live), Usual: usualJSON(d.Usual), Steps: []string{}, Changes: []jsonChange{}, Fallbacks: fallbacksJSON(d.Fallbacks),
+		Wanted: revisedJSON(d.Revisions), Live: notNil(d.Live), Usual: usualJSON(d.Usual), Steps: []string{}, Changes: []jsonChange{}, Fallbacks: fallbacksJSON(d.Fallbacks),
 		Diagnostics: diagnostics(faults(d.Service, d.Err))}
 	for _, reason := range d.Reasons {
 		decision.Reasons = append(decision.Reasons, string(reason))
@@ -208,15 +201,6 @@ func decisionJSON(d plan.Decision, faults Faults) jsonDecision {
 		decision.Changes = append(decision.Changes, changeJSON(c))
 	}
 	return decision
-}
-
-// wantedJSON returns the revisions by label.
-func wantedJSON(revisions map[string]resource.Revision) []jsonWanted {
-	list := []jsonWanted{}
-	for _, label := range slices.Sorted(maps.Keys(revisions)) {
-		list = append(list, jsonWanted{Label: label, Revno: revisions[label].Revno, Revision: revisions[label].ID})
-	}
-	return list
 }
 
 // usualJSON returns nil if nothing is known.

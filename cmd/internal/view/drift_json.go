@@ -85,6 +85,7 @@ func driftJSON(d plan.Drift) jsonDrift {
 	return drift
 }
 
+// revisedJSON returns the revisions by label.
 func revisedJSON(revisions map[string]resource.Revision) []jsonRevised {
 	list := []jsonRevised{}
 	for _, label := range slices.Sorted(maps.Keys(revisions)) {
