@@ -23,22 +23,26 @@ var ErrNoPlan = errors.New("no plan of that fingerprint was made on this host, o
 // KeepPlan keeps the document of a plan by its whole fingerprint, so that it can be told later what was approved. One that is kept already stays as it
 // is, and counts as new. Nothing that an unattended apply reads is changed.
 func (d Dir) KeepPlan(fingerprint string, document []byte, now time.Time) error {
-	path := filepath.Join(d.plans(), fingerprint+".json")
-	if err := os.Chtimes(path, now, now); err == nil {
+	if err := d.RenewPlan(fingerprint, now); err == nil {
 		return nil
 	}
 	if err := os.MkdirAll(d.plans(), 0o700); err != nil {
 		return fmt.Errorf("cannot keep the plan: %w", err)
 	}
-	if err := renameio.WriteFile(path, document, 0o600, renameio.WithTempDir(d.plans())); err != nil {
+	if err := renameio.WriteFile(d.plan(fingerprint), document, 0o600, renameio.WithTempDir(d.plans())); err != nil {
 		return fmt.Errorf("cannot keep the plan: %w", err)
 	}
-	return errors.Join(os.Chtimes(path, now, now), d.forgetPlans())
+	return errors.Join(d.RenewPlan(fingerprint, now), d.forgetPlans())
+}
+
+// RenewPlan has a plan count as new that is kept by that whole fingerprint. It is an error if none is.
+func (d Dir) RenewPlan(fingerprint string, now time.Time) error {
+	return os.Chtimes(d.plan(fingerprint), now, now)
 }
 
 // ForgetPlan removes the document of the plan of that whole fingerprint, so that it can be kept anew.
 func (d Dir) ForgetPlan(fingerprint string) error {
-	if err := os.Remove(filepath.Join(d.plans(), fingerprint+".json")); err != nil {
+	if err := os.Remove(d.plan(fingerprint)); err != nil {
 		return fmt.Errorf("cannot keep the plan anew: %w", err)
 	}
 	return nil
@@ -87,3 +91,5 @@ func (d Dir) Plan(digits string) ([]byte, error) {
 }
 
 func (d Dir) plans() string { return filepath.Join(string(d), "plans") }
+
+func (d Dir) plan(fingerprint string) string { return filepath.Join(d.plans(), fingerprint+".json") }

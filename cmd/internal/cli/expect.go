@@ -115,15 +115,18 @@ func (o *opened) keep(page view.Page) error {
 	if err != nil {
 		return err
 	}
-	var document strings.Builder
-	if err := view.PlanJSON(&document, page); err != nil {
-		return err
-	}
 	fingerprint := page.Plan.Fingerprint
-	if _, err := o.keptPlan(fingerprint); errors.Is(err, errDamaged) {
+	switch _, err := o.keptPlan(fingerprint); {
+	case err == nil:
+		return dir.RenewPlan(fingerprint, o.env.Now())
+	case errors.Is(err, errDamaged):
 		if err := dir.ForgetPlan(fingerprint); err != nil {
 			return err
 		}
+	}
+	var document strings.Builder
+	if err := view.PlanJSON(&document, page); err != nil {
+		return err
 	}
 	return dir.KeepPlan(fingerprint, []byte(document.String()), o.env.Now())
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
-
 	"github.com/spf13/cobra"
 
 	"launchpad.net/cdplan/cmd/internal/config"
