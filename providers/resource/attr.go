@@ -48,6 +48,21 @@ func Decode(o Object, target any) error {
 	return nil
 }
 
+// Part returns the object that has those of the attributes of o alone which the schema's attributes name; cty.NilVal for no object.
+func Part(o Object, attrs map[string]Attr) Object {
+	if o == cty.NilVal || o.IsNull() {
+		return cty.NilVal
+	}
+	values := make(map[string]cty.Value, len(attrs))
+	for name, attr := range attrs {
+		values[name] = cty.NullVal(attr.Type)
+		if value := attribute(o, name); value != cty.NilVal {
+			values[name] = value
+		}
+	}
+	return cty.ObjectVal(values)
+}
+
 func decodeAttr(v cty.Value, field reflect.Value) error {
 	v, _ = v.Unmark()
 	switch {

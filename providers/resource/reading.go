@@ -19,6 +19,8 @@ type Reading struct {
 	Addr   Addr
 	Object Object // of a Source; cty.NilVal for an Action, which keeps nothing, and for a Record, which has Copies
 	Copies []Copy // of a Record, ordered by name, then id; none means that there is no place that could hold one yet
+	Units  *Units // of what is Sized; nil of all else
+	Load   *Load  // of what is Sized; nil if nobody measured it
 
 	// Doubt says, of a Record without Copies, why there may be some all the same, which the declaration does not find. It is empty for nearly all.
 	Doubt string
@@ -49,6 +51,8 @@ type Copy struct {
 type Step struct {
 	Addr Addr
 	Want Object // wholly known, but for computed attributes, which are null
+
+	Resize *Resize // of what is Sized: how many units there are to be
 
 	Fill   bool // of a Record: write only where it is missing, as the places say that have it
 	Verify bool // of a Record: write nothing, but see to it that it was written everywhere by what came before

@@ -17,6 +17,8 @@ const (
 	Action Role = "action"
 	// Record keeps, in one or more copies, which revisions the actions of its service were last done with.
 	Record Role = "record"
+	// Sized is made of units, of which a measured load asks for more or fewer. Its object has the attributes of ScalingAttrs.
+	Sized Role = "sized"
 )
 
 // Revisions is the attribute of an Action or a Record that holds the revision of each Source it needs, by the source's label. It is a

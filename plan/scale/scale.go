@@ -1,0 +1,392 @@
+package scale
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"launchpad.net/cdplan/providers/resource"
+	"launchpad.net/cdplan/state"
+)
+
+// Input is all that a size depends on.
+type Input struct {
+	Policy  Policy
+	Units   resource.Units
+	Load    resource.Load   // Load.At is now
+	Samples []state.Sample  // of before, the oldest first; those of the future are passed over
+	Changes []state.Resized // of before, the oldest first; likewise
+	Since   time.Time       // nothing before that counts, since a deploy has changed what one unit can do; zero if there was none
+}
+
+// Size says how many units there are, how many there are to be, and why.
+type Size struct {
+	Units  int // that there are, but for those that leave
+	To     int // that there are to be; Units if nothing is to be changed
+	Wanted int // that the load asks for by itself; Units if it is not known
+
+	Load   resource.Load
+	Sum    string   // how Wanted was come by, such as "1450 / 200 = 7.25 -> 8"; empty if the load is not known
+	Bounds bool     // To is not for the load's sake: there are fewer than min, or more than max
+	Cuts   []string // what kept To from being Wanted, such as "max 8" or "up_step 4"
+	Remove []string // names of the units that go, in that order
+
+	Wait  string    // why nothing is changed yet, or less than the load asks for, such as a window; empty if nothing is to be waited for
+	Until time.Time // how long that lasts at least; zero if nobody knows
+	Guard string    // why a person has to stand behind the change; empty for nearly all
+
+	States map[resource.UnitState]int // how many units are in each state
+}
+
+// Changes says whether there are to be more units or fewer.
+func (s Size) Changes() bool { return s.To != s.Units }
+
+// Sample returns what is to be remembered of it.
+func (s Size) Sample() state.Sample {
+	return state.Sample{At: s.Load.At, Known: s.Load.Err == nil, Load: s.Load.Value, Units: s.Units, Wanted: s.Wanted}
+}
+
+// Decide says how many units there are to be. The same input gives the same size.
+//
+// What the load asks for by itself is load / target, rounded up, or what there is if the load of each unit is within the tolerance. Of what was asked for
+// in the window of its direction the most counts for fewer units, and the least for more. Last come the bounds and the steps. Units that start
+// count as if they worked, so that they are not asked for twice. Without a known load nothing is ever removed.
+func Decide(in Input) Size {
+	d := decision{Input: in, now: in.Load.At}
+	d.count()
+	d.want()
+	d.begin = d.since()
+	switch target := d.aim(); {
+	case target > d.size.Units:
+		d.grow(target)
+	case target < d.size.Units:
+		d.shrink(target)
+	}
+	return d.size
+}
+
+// decision is a size in the making.
+type decision struct {
+	Input
+	now   time.Time
+	begin time.Time // what was before the last change, or the last deploy, tells nothing of now
+	size  Size
+}
+
+func (d *decision) count() {
+	d.size.Load, d.size.States = d.Load, map[resource.UnitState]int{}
+	for _, u := range d.Input.Units.List {
+		d.size.States[u.State]++
+		if u.State != resource.UnitLeaving {
+			d.size.Units++
+		}
+	}
+	d.size.To = d.size.Units
+}
+
+// want says what the load asks for by itself.
+func (d *decision) want() {
+	d.size.Wanted = d.size.Units
+	if d.Load.Err != nil {
+		return
+	}
+	d.size.Wanted = d.Policy.Wanted(d.Load.Value, d.size.Units)
+	d.size.Sum = d.Policy.sum(d.Load.Value, d.size.Units, d.size.Wanted)
+}
+
+// Wanted returns how many units a load asks for by itself where there are that many.
+func (p Policy) Wanted(load float64, units int) int {
+	if units > 0 && math.Abs(load/(p.Target*float64(units))-1) <= p.Tolerance+rounding {
+		return units
+	}
+	return int(min(math.Ceil(load/p.Target-rounding), mostUnits))
+}
+
+// rounding is what the errors of a division may come to.
+const rounding = 1e-9
+
+func (p Policy) sum(load float64, units, wanted int) string {
+	text := fmt.Sprintf("%s / %s = %s", Number(load), Number(p.Target), Number(load/p.Target))
+	if wanted == units && units > 0 && int(min(math.Ceil(load/p.Target-rounding), mostUnits)) != units {
+		return fmt.Sprintf("%s -> %d, within the tolerance of %s", text, wanted, Number(p.Tolerance))
+	}
+	return fmt.Sprintf("%s -> %d", text, wanted)
+}
+
+// Number writes a number for people: in full, with two digits after the point at most.
+func Number(f float64) string {
+	text := strconv.FormatFloat(f, 'f', 2, 64)
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+}
+
+// since returns when the last thing happened before which nothing counts.
+func (d *decision) since() time.Time {
+	since := d.Since
+	if since.After(d.now) {
+		since = time.Time{}
+	}
+	if last, ok := d.last(); ok && last.At.After(since) {
+		since = last.At
+	}
+	return since
+}
+
+// last returns the newest change.
+func (d *decision) last() (state.Resized, bool) {
+	for _, change := range slices.Backward(d.Changes) {
+		if !change.At.After(d.now) {
+			return change, true
+		}
+	}
+	return state.Resized{}, false
+}
+
+// before returns the samples from that time on, the newest first, without what is measured now.
+func (d *decision) before(begin time.Time) []state.Sample {
+	var counted []state.Sample
+	for _, s := range d.Samples {
+		if s.At.Before(d.now) && !s.At.Before(begin) {
+			counted = append(counted, s)
+		}
+	}
+	slices.SortStableFunc(counted, func(a, b state.Sample) int { return b.At.Compare(a.At) })
+	return counted
+}
+
+// aim returns what the load asks for, or the bound that the number of units is beyond. There have to be as many as the minimum even if the load is not
+// known.
+func (d *decision) aim() int {
+	p := d.Policy
+	switch {
+	case d.size.Units < p.Min && (d.size.Wanted <= p.Min || p.UpWindow > 0):
+		d.size.Bounds = true
+		d.cut("min", p.Min)
+		return p.Min
+	case d.Load.Err != nil:
+		return d.size.Units
+	case d.size.Units > p.Max:
+		d.size.Bounds = true
+		d.cut("max", p.Max)
+		return p.Max
+	}
+	return d.size.Wanted
+}
+
+func (d *decision) cut(name string, n int) {
+	d.size.Cuts = append(d.size.Cuts, fmt.Sprintf("%s %d", name, n))
+}
+
+// grow adds units.
+func (d *decision) grow(target int) {
+	if !d.size.Bounds {
+		least, covered := d.over(d.Policy.UpWindow, func(a, b int) int { return min(a, b) })
+		switch {
+		case !covered:
+			d.wait("up_window", d.Policy.UpWindow)
+			return
+		case least <= d.size.Units:
+			d.size.Wait = fmt.Sprintf("the load asked for %d within the up_window of %s", least, brief(d.Policy.UpWindow))
+			return
+		}
+		target = least
+	}
+	if target > d.Policy.Max {
+		target = max(d.Policy.Max, d.size.Units)
+		d.cut("max", d.Policy.Max)
+	}
+	if target-d.size.Units > d.Policy.UpStep {
+		target = d.size.Units + d.Policy.UpStep
+		d.cut("up_step", d.Policy.UpStep)
+	}
+	if target <= d.size.Units || d.paused(PauseOut) || d.cooling() {
+		return
+	}
+	d.size.To, d.size.Guard = target, cmp.Or(d.broken(), d.stuck())
+}
+
+// shrink removes units.
+func (d *decision) shrink(target int) {
+	if !d.size.Bounds {
+		most, covered := d.over(d.Policy.DownWindow, func(a, b int) int { return max(a, b) })
+		switch {
+		case !covered:
+			d.wait("down_window", d.Policy.DownWindow)
+			return
+		case most >= d.size.Units:
+			d.size.Wait = fmt.Sprintf("the load asked for %d within the down_window of %s", most, brief(d.Policy.DownWindow))
+			return
+		}
+		target = most
+	}
+	if target < d.Policy.Min {
+		target = min(d.Policy.Min, d.size.Units)
+		d.cut("min", d.Policy.Min)
+	}
+	if d.size.Units-target > d.Policy.DownStep {
+		target = d.size.Units - d.Policy.DownStep
+		d.cut("down_step", d.Policy.DownStep)
+	}
+	if target == 0 && !d.idle() {
+		target = 1
+	}
+	if target >= d.size.Units || d.paused(PauseIn) || d.cooling() || d.unsettled() {
+		return
+	}
+	d.choose(d.size.Units - target)
+	if d.size.Changes() {
+		d.size.Guard = d.broken()
+	}
+}
+
+// over combines what was asked for in a window that ends now. It is covered if there is a sample as old as the window, and none of those since then
+// is missing: a run that did not come, or did not learn of the load, does not count as calm.
+func (d *decision) over(window time.Duration, combine func(a, b int) int) (wanted int, covered bool) {
+	wanted = d.size.Wanted
+	if window == 0 {
+		return wanted, true
+	}
+	later := d.now
+	for _, s := range d.before(d.begin) {
+		if later.Sub(s.At) > window*3/2 {
+			return wanted, false
+		}
+		wanted, later = combine(wanted, s.Wanted), s.At
+		if d.now.Sub(s.At) >= window {
+			return wanted, true
+		}
+	}
+	return wanted, false
+}
+
+// wait notes that there are not samples enough yet.
+func (d *decision) wait(name string, window time.Duration) {
+	d.size.Wait = fmt.Sprintf("%d is asked for, and that has to last for the %s of %s", d.size.Wanted, name, brief(window))
+	d.size.Until = d.begun(window).Add(window)
+}
+
+// begun returns since when there are samples that are not too far apart to cover a window together.
+func (d *decision) begun(window time.Duration) time.Time {
+	begun := d.now
+	for _, s := range d.before(d.begin) {
+		if begun.Sub(s.At) > window*3/2 {
+			break
+		}
+		begun = s.At
+	}
+	return begun
+}
+
+func (d *decision) paused(direction Pause) bool {
+	if d.Policy.Pause != direction && d.Policy.Pause != PauseAll {
+		return false
+	}
+	d.size.Wait = fmt.Sprintf("paused by pause = %s", d.Policy.Pause)
+	return true
+}
+
+func (d *decision) cooling() bool {
+	end := d.begin.Add(d.Policy.Cooldown)
+	if d.begin.IsZero() || !d.now.Before(end) {
+		return false
+	}
+	d.size.Wait, d.size.Until = "the cooldown of "+brief(d.Policy.Cooldown), end
+	return true
+}
+
+// idle says whether there was no load at all for so long that the last unit may go.
+func (d *decision) idle() bool {
+	begun := d.now
+	for _, s := range d.before(d.begin) {
+		if begun.Sub(s.At) > d.Policy.IdleAfter*3/2 || !s.Known || s.Load > 0 {
+			break
+		}
+		begun = s.At
+	}
+	if d.Load.Value == 0 && d.now.Sub(begun) >= d.Policy.IdleAfter {
+		return true
+	}
+	d.size.Wait = "the last unit stays until there was no load for the idle_after of " + brief(d.Policy.IdleAfter)
+	if d.Load.Value == 0 {
+		d.size.Until = begun.Add(d.Policy.IdleAfter)
+	}
+	return false
+}
+
+// unsettled says whether units come or go, so that what the others have to carry is not known yet.
+func (d *decision) unsettled() bool {
+	for _, u := range d.Input.Units.List {
+		if u.State == resource.UnitStarting && !d.overdue(u) || u.State == resource.UnitLeaving {
+			d.size.Wait = fmt.Sprintf("%s is %s", u.Name, u.State)
+			return true
+		}
+	}
+	return false
+}
+
+// choose says which n units go. One that stays until the last goes only with all others.
+func (d *decision) choose(n int) {
+	all := n == d.size.Units
+	var names []string
+	var busy string
+	for _, u := range d.Input.Units.List {
+		switch {
+		case len(names) == n || u.State == resource.UnitLeaving || u.Last && !all:
+		case u.Busy != "":
+			busy = cmp.Or(busy, u.Name+": "+u.Busy)
+		default:
+			names = append(names, u.Name)
+		}
+	}
+	if len(names) < n && !d.Input.Units.Unchosen {
+		d.size.Wait = cmp.Or(busy, "no unit can be removed")
+	}
+	if d.Input.Units.Unchosen {
+		names = nil
+	} else {
+		n = len(names)
+	}
+	d.size.To, d.size.Remove = d.size.Units-n, names
+}
+
+// broken tells of the first unit that does not work and does not come to, which a person has to see to.
+func (d *decision) broken() string {
+	for _, u := range d.Input.Units.List {
+		switch {
+		case u.State == resource.UnitFailed:
+			return strings.TrimSuffix(fmt.Sprintf("%s has failed: %s", u.Name, u.Text), ": ")
+		case u.State == resource.UnitStarting && d.overdue(u):
+			return fmt.Sprintf("%s has been starting for %s, more than the timeout of %s", u.Name, brief(d.now.Sub(d.began(u))), brief(d.Policy.Timeout))
+		}
+	}
+	return ""
+}
+
+// overdue says whether a unit has been starting for too long.
+func (d *decision) overdue(u resource.Unit) bool {
+	began := d.began(u)
+	return !began.IsZero() && d.now.Sub(began) > d.Policy.Timeout
+}
+
+// began returns since when a unit starts: if nobody says, since the last change.
+func (d *decision) began(u resource.Unit) time.Time {
+	if last, ok := d.last(); ok && u.Since.IsZero() {
+		return last.At
+	}
+	return u.Since
+}
+
+// brief writes a duration without the zeros that Go writes.
+func brief(d time.Duration) string {
+	text := d.Round(time.Second).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
