@@ -13,7 +13,7 @@ import (
 )
 
 // owned are the sections that are cdplan's own, in the order in which a reader wants them.
-var owned = []string{serviceSection, mojoSection, branchesSection, environmentSection, novaSection}
+var owned = []string{serviceSection, mojoSection, branchesSection, environmentSection, novaSection, scaleSection}
 
 // settingID names a value of a config.ini: the key in lower case, but a variable as written.
 type settingID struct{ section, key string }
@@ -158,6 +158,8 @@ func publicSetting(schemas map[string]resource.Schema, id settingID) bool {
 		return id.key == "record" || schemas["mojo_run"].Attrs[id.key].Public && (id.key != specLabel || location)
 	case novaSection:
 		return schemas["nova_stamp"].Attrs[attribute(id.key)].Public
+	case scaleSection:
+		return schemas["juju_units"].Attrs[id.key].Public
 	}
 	return id.key != "timeout" || schemas["mojo_run"].Attrs[id.key].Public
 }

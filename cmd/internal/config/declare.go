@@ -25,6 +25,7 @@ const (
 	environmentSection = "environment"
 	branchesSection    = "branches"
 	novaSection        = "nova"
+	scaleSection       = "scale"
 )
 
 // keys are what may be written in the sections that have fixed keys.
@@ -32,6 +33,7 @@ var keys = map[string][]string{
 	serviceSection: {"after", "allow_rewritten", "auto", "timeout"},
 	mojoSection:    append([]string{"record"}, runKeys...),
 	novaSection:    append([]string{"regions"}, stampKeys...),
+	scaleSection:   slices.Concat(unitKeys, loadKeys, policyKeys),
 }
 
 // Keys that are attributes of a resource, named alike but for dashes.
@@ -80,7 +82,7 @@ func (d *declaration) read(src []byte) {
 	d.readService()
 	branches := d.readBranches()
 	run := d.readRun(branches)
-	d.readStamp(append(branches, run))
+	d.readScale(d.readStamp(append(branches, run)))
 }
 
 // finish returns the service with its faults, in the order of the file. A value that is used twice is reported once.
@@ -306,7 +308,7 @@ func (d *declaration) environment(at resource.Addr) map[string]cty.Value {
 }
 
 // readStamp declares the record.
-func (d *declaration) readStamp(needs []resource.Addr) {
+func (d *declaration) readStamp(needs []resource.Addr) resource.Addr {
 	addr := d.addr("nova_stamp", "stamp")
 	attrs := map[string]cty.Value{"service": cty.StringVal(d.service.Name), "labels": list(d.service.Labels(d.schemas))}
 	for _, key := range stampKeys {
@@ -320,7 +322,9 @@ func (d *declaration) readStamp(needs []resource.Addr) {
 			attrs["regions"] = list(names)
 		}
 	}
+	maps.Copy(attrs, d.unitsStamped())
 	d.declare(addr, needs, attrs)
+	return addr
 }
 
 // attribute returns the name of the attribute that a key sets.

@@ -78,7 +78,11 @@ func public(section, key string) bool {
 	case branchesSection:
 		return true
 	case defaultSection:
-		return slices.Contains(keys[serviceSection], key) || slices.Contains(keys[mojoSection], key) || slices.Contains(keys[novaSection], key)
+		return slices.ContainsFunc([]string{serviceSection, mojoSection, novaSection, scaleSection}, func(section string) bool {
+			return slices.Contains(keys[section], key) && !slices.Contains(hiddenKeys, key)
+		})
+	case scaleSection:
+		return (slices.Contains(keys[section], key) || key == noKey) && !slices.Contains(hiddenKeys, key)
 	}
 	return slices.Contains(keys[section], key) || len(keys[section]) > 0 && key == noKey
 }

@@ -35,6 +35,9 @@ func ServiceReference(drivers []providers.Driver) []Entry {
 	for _, key := range []string{"servers", "juju-model", "juju-application", "cloud", "regions"} {
 		entries = append(entries, Entry{"[nova]", key, all["nova_stamp"].Attrs[attribute(key)].Doc})
 	}
+	for _, key := range scaleOrder {
+		entries = append(entries, Entry{"[scale]", key, all["juju_units"].Attrs[key].Doc})
+	}
 	return entries
 }
 
