@@ -15,7 +15,10 @@ func arrange(in Input, order []*Decision, decisions map[string]*Decision) {
 		if len(decision.Steps) == 0 {
 			continue
 		}
-		first := in.before(decision.Declared, decisions, barred)
+		var first []*Decision
+		if !decision.Scales() {
+			first = in.before(decision.Declared, decisions, barred)
+		}
 		verdict, hold := in.obstacle(decision, first, probe)
 		if reason := cmp.Or(barred.outside[decision.Service], barred.moved[decision.Service]); reason != "" {
 			verdict, hold = Unapproved, Hold{Reason: reason}
@@ -25,7 +28,7 @@ func arrange(in Input, order []*Decision, decisions map[string]*Decision) {
 			continue
 		}
 		wait(decision, first)
-		if probe == "" && in.selected(decision.Service) {
+		if probe == "" && !decision.Scales() && in.selected(decision.Service) {
 			probe = decision.Service
 		}
 	}
@@ -46,12 +49,15 @@ func (in Input) obstacle(decision *Decision, first []*Decision, probe string) (V
 	if reason := in.blocked(decision, first); reason != "" {
 		return Blocked, Hold{Reason: reason}
 	}
+	if decision.Scales() {
+		return "", Hold{}
+	}
 	return in.broken(probe)
 }
 
 // before returns the services that stand before this one and are not simply passed: those it names in "after", and through one that is passed, those that
-// come before that. Passed is what is as it should be, or taken to be, and what has nothing to do with the plan that was approved; not what moved
-// since.
+// come before that. Passed is what is as it should be but for its size, or taken to be, and what has nothing to do with the plan that was approved; not
+// what moved since.
 func (in Input) before(service Service, decisions map[string]*Decision, b bars) []*Decision {
 	var found []*Decision
 	seen := map[string]bool{service.Name: true}
@@ -63,7 +69,7 @@ func (in Input) before(service Service, decisions map[string]*Decision, b bars) 
 				continue
 			}
 			seen[name] = true
-			if decision.Verdict == Same && b.moved[name] == "" || b.pass(name, service.Name) || in.Deps == DepsIgnored && !in.selected(name) {
+			if (decision.Verdict == Same || decision.Scales()) && b.moved[name] == "" || b.pass(name, service.Name) || in.Deps == DepsIgnored && !in.selected(name) {
 				walk(decision.Declared.After)
 			} else {
 				found = append(found, decision)
@@ -91,11 +97,11 @@ func (in Input) blocked(decision *Decision, first []*Decision) string {
 	return ""
 }
 
-// mustAttend says whether a person has to stand behind what is to be done: where the service asks for it, where servers run something that no
+// mustAttend says whether a person has to stand behind what is to be done: where the service asks for it, where its size is not to be changed blindly, where servers run something that no
 // record tells, where the servers of a running service may only not have been found, and where what they run is lost from its branch, since deploying
 // over it could undo what somebody did by other means.
 func mustAttend(decision *Decision) bool {
-	return decision.Declared.Attended || decision.Foreign() != "" || lost(decision)
+	return decision.Declared.Attended || decision.Foreign() != "" || lost(decision) || decision.Scales() && decision.Size.Guard != ""
 }
 
 // lost says that the service does not let its histories be rewritten, and one was.
@@ -131,6 +137,9 @@ func attendReason(decision *Decision) string {
 	}
 	if lost(decision) {
 		return lostReason(decision.Changes)
+	}
+	if decision.Scales() && decision.Size.Guard != "" {
+		return decision.Size.Guard
 	}
 	return "auto = never"
 }

@@ -19,7 +19,7 @@ func Decide(service Service, schemas map[string]resource.Schema, readings state.
 		d.Verdict = Invalid
 		return d
 	}
-	if d.Verdict, d.Err = trouble(service, readings); d.Err != nil {
+	if d.Verdict, d.Err = trouble(service, schemas, readings); d.Err != nil {
 		return d
 	}
 	wanted := revisions(service, schemas, readings)
@@ -40,6 +40,9 @@ func Decide(service Service, schemas map[string]resource.Schema, readings state.
 	if d.Verdict == Same && premature(past.Last, d.Revisions, readings[record.Addr].Copies) {
 		d.Verdict, d.Reasons = Redeploy, []Reason{LastAttemptFailed}
 	}
+	if d.Verdict == New && d.asleep(schemas, readings, past) {
+		d.Verdict, d.Reasons, d.Changes = Same, nil, nil
+	}
 	if neverRecorded(&d) && past.Last != nil {
 		d.Reasons = append(d.Reasons, LastAttemptFailed)
 	}
@@ -49,6 +52,7 @@ func Decide(service Service, schemas map[string]resource.Schema, readings state.
 		}
 	}
 	d.plan(schemas, wanted)
+	d.resize(schemas, readings, past)
 	d.Fingerprint = d.fingerprint()
 	return d
 }
@@ -72,7 +76,7 @@ func premature(last *state.Attempt, revisions map[string]resource.Revision, copi
 // lastTry says how an attempt ended that was to do what the decision is to do, and did not succeed.
 func lastTry(d *Decision, last *state.Attempt) string {
 	switch {
-	case !d.Verdict.Acts() || last == nil || last.Done() || last.Forgiven != "" || last.Hash != resource.Hash(d.Revisions):
+	case !d.Verdict.Acts() || d.Scales() || last == nil || last.Done() || last.Forgiven != "" || last.Hash != resource.Hash(d.Revisions):
 		return ""
 	case last.Result == "":
 		return "under way"
@@ -82,17 +86,20 @@ func lastTry(d *Decision, last *state.Attempt) string {
 	return last.Result
 }
 
-// trouble joins the errors of all readings. A declaration that has to be mended weighs more than a look-up that failed.
-func trouble(service Service, readings state.Readings) (Verdict, error) {
+// trouble joins the errors of all readings. A declaration that has to be mended weighs more than a look-up that failed. How many units there are need not be
+// known: what is not known stays as it is.
+func trouble(service Service, schemas map[string]resource.Schema, readings state.Readings) (Verdict, error) {
 	verdict := Unknown
 	var errs []error
 	for _, declared := range service.Resources {
 		err := readings[declared.Addr].Err
-		if err == nil {
+		attr := (*resource.AttrError)(nil)
+		invalid := errors.As(err, &attr)
+		if err == nil || !invalid && schemas[declared.Addr.Type].Role == resource.Sized {
 			continue
 		}
 		errs = append(errs, err)
-		if attr := (*resource.AttrError)(nil); errors.As(err, &attr) {
+		if invalid {
 			verdict = Invalid
 		}
 	}

@@ -83,11 +83,11 @@ func (c Compared) stand(whole bool) Standing {
 		return ""
 	case c.Now.Err != nil:
 		return CannotTell
-	case c.Now.Fingerprint == "" && c.withdrawn():
+	case c.Now.Fingerprint == "" && (c.withdrawn() || c.stayed()):
 		return Moved
 	case c.Now.Fingerprint == "":
 		return Done
-	case slices.Equal(c.Now.Live, []string{resource.Hash(c.Was.Revisions)}):
+	case slices.Equal(c.Now.Live, []string{resource.Hash(c.Was.Revisions)}) && !c.Was.Scales():
 		return Outside
 	}
 	return Moved
@@ -102,6 +102,11 @@ func (c Compared) unrecorded() bool {
 // withdrawn says that a revision which was approved is not wanted any more, and that nothing was deployed since: its branch went back.
 func (c Compared) withdrawn() bool {
 	return slices.Equal(c.Now.Live, c.Was.Live) && resource.Hash(c.Now.Revisions) != resource.Hash(c.Was.Revisions)
+}
+
+// stayed says that the size that was approved is asked for no more, and that it was not changed to that.
+func (c Compared) stayed() bool {
+	return c.Was.Scales() && (c.Now.Size == nil || c.Now.Size.Err != nil || c.Now.Size.Units != c.Was.Size.To)
 }
 
 // bars are, by service, why something that is to be done was not approved.

@@ -243,6 +243,8 @@ func (d *Decision) action() Verdict {
 	switch {
 	case d.Verdict.Acts() || !d.Verdict.Held():
 		return d.Verdict
+	case d.Scales():
+		return Scale
 	case has(NeverRecorded):
 		return New
 	case has(Unstamped) || has(NotRecorded):

@@ -14,7 +14,8 @@ import (
 const fingerprintScheme = "cdplan 1"
 
 // fingerprint covers what is to be done about a service and what that was made from: its name, the types of its steps, the id of the revision that is
-// wanted of each branch, what its servers carry, and whether somebody else runs something there, or may do so. How servers are named, and how many carry
+// wanted of each branch, what its servers carry, whether somebody else runs something there, or may do so, and how many units there are and are to be,
+// which of them go, and whether a person has to stand behind that; the load that asks for it does not count. How servers are named, and how many carry
 // the same, does not count.
 func (d *Decision) fingerprint() string {
 	if len(d.Steps) == 0 {
@@ -29,6 +30,9 @@ func (d *Decision) fingerprint() string {
 	}
 	for _, carried := range d.Live {
 		lines = append(lines, "live "+carried)
+	}
+	if d.Scales() {
+		lines = append(lines, fmt.Sprintf("units %d %d %q %t", d.Size.Units, d.Size.To, d.Size.Remove, d.Size.Guard != ""))
 	}
 	if d.Foreign() != "" {
 		lines = append(lines, fmt.Sprintf("foreign %t %d", d.Doubt != "", len(d.Others)))

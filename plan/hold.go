@@ -65,12 +65,15 @@ func (f Freeze) concerns(service string) bool {
 }
 
 // Backoff is how long a set of revisions is left alone after it failed: after the first time, the second, and so on. If it fails once more after
-// that, it is parked. What is blamed on the host is never parked; the last of the times goes on. Without any, nothing is left alone.
+// that, it is parked. What is blamed on the host is never parked, and a change of size neither; the last of the times goes on. Without any, nothing is left alone.
 type Backoff []time.Duration
 
 // Of returns Waiting or Parked, if what failed before of the decision's service is to be left alone at that time.
 func (b Backoff) Of(d *Decision, past state.ServicePast, now time.Time) (Verdict, Hold) {
 	failed, host := past.Failed[resource.Hash(d.Revisions)], past.Host
+	if d.Scales() {
+		failed, host = state.Failures{}, past.Resizes
+	}
 	switch {
 	case len(b) == 0:
 		return "", Hold{}
@@ -81,6 +84,9 @@ func (b Backoff) Of(d *Decision, past state.ServicePast, now time.Time) (Verdict
 		return Waiting, Hold{Reason: failures(failed), Until: next}
 	}
 	if next := b.next(host.Count, host.Last.End, now); now.Before(next) {
+		if d.Scales() {
+			return Waiting, Hold{Reason: failures(host), Until: next}
+		}
 		return Waiting, Hold{Reason: hostTrouble + failures(host), Until: next}
 	}
 	return "", Hold{}

@@ -59,12 +59,13 @@ type Input struct {
 // Verdict says what the plan does about a service.
 type Verdict string
 
-// The verdicts. The plan acts on New, Redeploy and Record alone.
+// The verdicts. The plan acts on New, Redeploy, Record and Scale alone.
 const (
 	Same       Verdict = "same"
 	New        Verdict = "new"
 	Redeploy   Verdict = "redeploy"
 	Record     Verdict = "record"     // what is deployed is right; some servers only lack the record of it
+	Scale      Verdict = "scale"      // what is deployed is right; there are to be more units of it, or fewer
 	Held       Verdict = "held"       // something is to be done, and a person holds the service
 	Frozen     Verdict = "frozen"     // something is to be done, and a freeze is in force
 	Waiting    Verdict = "waiting"    // it failed, and is tried once more later
@@ -76,7 +77,10 @@ const (
 )
 
 // Acts says whether apply does something about a service of this verdict.
-func (v Verdict) Acts() bool { return v == New || v == Redeploy || v == Record }
+func (v Verdict) Acts() bool { return v.Deploys() || v == Record || v == Scale }
+
+// Deploys says whether apply deploys a service of this verdict.
+func (v Verdict) Deploys() bool { return v == New || v == Redeploy }
 
 // Held says whether something is to be done that apply leaves for later.
 func (v Verdict) Held() bool {
@@ -110,6 +114,10 @@ const (
 	// LastAttemptFailed says that servers are there without any record, or with one that the deploy made itself, because this host has tried to
 	// deploy, and did not succeed.
 	LastAttemptFailed Reason = "last-attempt-failed"
+
+	// LoadChanged says that the load asks for another number of units, and OutOfBounds that there are fewer than the least or more than the most there may be.
+	LoadChanged Reason = "load-changed"
+	OutOfBounds Reason = "out-of-bounds"
 )
 
 // ConfigLabel is the label of the branch that a service's own directory is.
@@ -149,7 +157,8 @@ type Decision struct {
 	Last     string          // how the last attempt ended, if it was to do the same and did not succeed
 	Err      error           // why the verdict is Invalid or Unknown
 
-	Usual state.Usual // how long a deploy of it takes, if the plan is to deploy it, now or later
+	Usual state.Usual // how long it takes to deploy it, or to change its size, if that is to be done, now or later
+	Size  *Size       // nil if it has no load to be measured, or nobody measured it
 
 	Fallbacks []Fallback // in the order of the resources
 
@@ -271,8 +280,11 @@ func (in Input) decide(service Service) *Decision {
 	past := in.Past.Services[service.Name]
 	decision := Decide(service, in.Schemas, in.Readings, past)
 	decision.Last = lastTry(&decision, past.Last)
-	if decision.Verdict.Acts() && decision.Verdict != Record {
+	switch {
+	case decision.Verdict.Deploys():
 		decision.Usual = past.Usual
+	case decision.Verdict == Scale:
+		decision.Usual = past.UsualResize
 	}
 	decision.remember(in)
 	decision.Fallbacks = service.Fallbacks(in.Readings, in.Histories)

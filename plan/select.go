@@ -27,7 +27,7 @@ func (in *Input) take(order []*Decision, decisions map[string]*Decision) []strin
 	}
 	var taken []string
 	for _, decision := range slices.Backward(order) {
-		if len(decision.Steps) == 0 || !in.selected(decision.Service) && !slices.Contains(taken, decision.Service) {
+		if len(decision.Steps) == 0 || decision.Scales() || !in.selected(decision.Service) && !slices.Contains(taken, decision.Service) {
 			continue
 		}
 		for _, other := range in.before(decision.Declared, decisions, bars{}) {

@@ -24,8 +24,9 @@ type Attempt struct {
 	Begin, End  time.Time                    // UTC; End is zero as long as the end is not known
 	Phase       string                       // the last that mojo told of
 	Phases      []Phase                      // all of them; read by History alone
+	Size        *Resized                     // of an attempt to change the size; nil for all others
 	Deployed    bool                         // all was done but for the record of it, by this attempt or by the one whose record it makes up for
-	Result      string                       // deployed, recorded, failed or interrupted; empty as long as it is not known
+	Result      string                       // deployed, recorded, scaled, failed or interrupted; empty as long as it is not known
 	Blame       Blame                        // of a failure
 	Error       string
 	Log         string // path of the output
@@ -72,9 +73,15 @@ func (j *Journal) Start(ctx context.Context, a Attempt) (id int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	result, err := j.db.ExecContext(ctx, `INSERT INTO attempts (service, run, action, hash, fingerprint, revisions, moves, begin, deployed, log, pid, user, command, reason)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.Service, a.Run, a.Action, a.Hash, a.Fingerprint, string(revisions), string(moves),
-		formatTime(a.Begin), a.Deployed, a.Log, a.Owner.PID, a.Owner.User, a.Owner.Command, a.Reason)
+	var size []byte
+	if a.Size != nil {
+		if size, err = json.Marshal(a.Size); err != nil {
+			return 0, err
+		}
+	}
+	result, err := j.db.ExecContext(ctx, `INSERT INTO attempts (service, run, action, hash, fingerprint, revisions, moves, begin, deployed, log, pid, user, command, reason, size)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.Service, a.Run, a.Action, a.Hash, a.Fingerprint, string(revisions), string(moves),
+		formatTime(a.Begin), a.Deployed, a.Log, a.Owner.PID, a.Owner.User, a.Owner.Command, a.Reason, string(size))
 	if err != nil {
 		return 0, j.fault(err)
 	}
@@ -108,7 +115,7 @@ func (j *Journal) Finish(ctx context.Context, a Attempt) error {
 // many attempts that concerns.
 func (j *Journal) Forgive(ctx context.Context, service, user string, now time.Time) (int64, error) {
 	result, err := j.db.ExecContext(ctx, `UPDATE attempts SET forgiven = ? WHERE service = ? AND forgiven = '' AND result IN ('failed', 'interrupted')
-		AND id > (SELECT COALESCE(MAX(id), 0) FROM attempts WHERE service = ? AND result IN ('deployed', 'recorded'))`, formatTime(now)+" "+user, service, service)
+		AND `+since, formatTime(now)+" "+user, service)
 	if err != nil {
 		return 0, j.fault(err)
 	}
@@ -126,7 +133,7 @@ func (j *Journal) Pardon(ctx context.Context, ids []int64) error {
 }
 
 const attemptColumns = `id, service, run, action, hash, fingerprint, revisions, moves, begin, end, phase, deployed, result, blame, error, log, pid, user, command,
-	reason, forgiven`
+	reason, forgiven, size`
 
 // History returns attempts, the newest first: of one service, or of all if that is empty; at most so many, or all if that is 0.
 func (j *Journal) History(ctx context.Context, service string, limit int) ([]Attempt, error) {
@@ -184,15 +191,22 @@ func (j *Journal) attempts(ctx context.Context, where string, arguments ...any) 
 }
 
 func scanAttempt(rows *sql.Rows) (a Attempt, err error) {
-	var revisions, moves, begin, end string
+	var revisions, moves, begin, end, size string
 	err = rows.Scan(&a.ID, &a.Service, &a.Run, &a.Action, &a.Hash, &a.Fingerprint, &revisions, &moves, &begin, &end, &a.Phase, &a.Deployed, &a.Result, &a.Blame,
-		&a.Error, &a.Log, &a.Owner.PID, &a.Owner.User, &a.Owner.Command, &a.Reason, &a.Forgiven)
+		&a.Error, &a.Log, &a.Owner.PID, &a.Owner.User, &a.Owner.Command, &a.Reason, &a.Forgiven, &size)
 	if err != nil {
 		return a, err
 	}
 	a.Begin, a.End = parseTime(begin), parseTime(end)
 	if err := errors.Join(json.Unmarshal([]byte(revisions), &a.Revisions), json.Unmarshal([]byte(moves), &a.Moves)); err != nil {
 		return a, fmt.Errorf("attempt %d is garbled: %w", a.ID, err)
+	}
+	if size == "" {
+		return a, nil
+	}
+	a.Size = &Resized{At: a.Begin}
+	if err := json.Unmarshal([]byte(size), a.Size); err != nil {
+		return a, fmt.Errorf("the size of attempt %d is garbled: %w", a.ID, err)
 	}
 	return a, nil
 }

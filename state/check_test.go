@@ -37,7 +37,7 @@ func TestJournalInfo(t *testing.T) {
 	must(t, err)
 	defer func() { must(t, reader.Close()) }()
 	info, err := reader.Info(t.Context())
-	if err != nil || info.Path != filepath.Join(string(dir), "journal.db") || info.Size < 4096 || info.Version != 1 {
+	if err != nil || info.Path != filepath.Join(string(dir), "journal.db") || info.Size < 4096 || info.Version != 2 {
 		t.Errorf("got %+v, %v", info, err)
 	}
 }

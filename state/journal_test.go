@@ -353,11 +353,11 @@ func TestUnusableJournals(t *testing.T) {
 		{"truncated", func(t *testing.T, _, file string) { must(t, os.Truncate(file, 4096+100)) }, "it is damaged", "it is damaged"},
 		{"empty", func(t *testing.T, _, file string) { must(t, os.Truncate(file, 0)) }, "", ""},
 		{"newer", func(t *testing.T, _, file string) { pragma(t, file, "user_version = 99") },
-			"a newer cdplan has written it (its schema has version 99, this one knows 1): use that one", "a newer cdplan"},
+			"a newer cdplan has written it (its schema has version 99, this one knows 2): use that one", "a newer cdplan"},
 		{"older", func(t *testing.T, dir, file string) {
 			must(t, os.Remove(file))
 			pragma(t, file, "application_id = 1")
-		}, "", "an older cdplan has written it (its schema has version 0, this one needs 1): the next apply brings it up to date"},
+		}, "", "an older cdplan has written it (its schema has version 0, this one needs 2): the next apply brings it up to date"},
 		{"a directory", func(t *testing.T, _, file string) { must(t, errors.Join(os.Remove(file), os.Mkdir(file, 0o700))) }, "is a directory", "cannot use the journal"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -17,14 +17,23 @@ type Past struct {
 
 // ServicePast is what a journal tells of one service.
 type ServicePast struct {
-	Last   *Attempt            // the newest; nil if there is none
+	Last   *Attempt            // the newest that was not to change the size; nil if there is none
 	Failed map[string]Failures // by the hash of the revisions: failures blamed on them
 	Host   Failures            // failures blamed on the host
 	Hold   *Hold               // the one in force; nil if there is none
 	Usual  Usual               // how long a deploy takes
+
+	Samples []Sample  // of the size, the oldest first
+	Resized []Resized // the last changes of the size that were begun, however they ended, the oldest first
+	Resizes Failures  // failures to change the size, since that last succeeded or was forgiven
+
+	UsualResize Usual // how long it takes to change the size
+
+	// Unfinished is the newest attempt of all, if its end is not known.
+	Unfinished *Attempt
 }
 
-// Usual tells how long something takes, from the last ten deploys that succeeded, in whole seconds. It is zero if there were fewer than three.
+// Usual tells how long something takes, from the last ten times that it succeeded, in whole seconds. It is zero if there were fewer than three.
 type Usual struct {
 	Median time.Duration
 	P90    time.Duration // the 90th percentile, by nearest rank: at most one in ten took longer
@@ -56,7 +65,7 @@ type Breaker struct {
 // Past reads all that a plan has to know at that time. A nil journal has no past.
 func (j *Journal) Past(ctx context.Context, now time.Time) (p Past, err error) {
 	p.Services = map[string]ServicePast{}
-	for _, read := range []func(context.Context, *Past) error{j.readLast, j.readFailures, j.readUsual, j.readBreaker, j.readSeen} {
+	for _, read := range []func(context.Context, *Past) error{j.readLast, j.readFailures, j.readSamples, j.readResized, j.readUsual, j.readBreaker, j.readSeen} {
 		if err := read(ctx, &p); err != nil {
 			return p, err
 		}
@@ -75,28 +84,43 @@ func (p *Past) update(service string, change func(*ServicePast)) {
 }
 
 func (j *Journal) readLast(ctx context.Context, p *Past) error {
-	attempts, err := j.attempts(ctx, "id IN (SELECT MAX(id) FROM attempts GROUP BY service)")
+	attempts, err := j.attempts(ctx, "id IN (SELECT MAX(id) FROM attempts GROUP BY service, size = '') ORDER BY id")
 	for _, a := range attempts {
-		p.update(a.Service, func(s *ServicePast) { s.Last = &a })
+		p.update(a.Service, func(s *ServicePast) { s.last(a) })
 	}
 	return err
 }
 
-// unforgiven are the attempts that failed since their service last succeeded.
-const unforgiven = `result = 'failed' AND forgiven = '' AND id > (SELECT COALESCE(MAX(s.id), 0) FROM attempts s
-	WHERE s.service = attempts.service AND s.result IN ('deployed', 'recorded'))`
+// last takes the newest attempt of a kind. The newest of all comes last.
+func (s *ServicePast) last(a Attempt) {
+	if s.Unfinished = nil; a.Result == "" {
+		s.Unfinished = &a
+	}
+	if a.Size == nil {
+		s.Last = &a
+	}
+}
 
-// Service reads what Past does of one service, but for Hold and Usual.
+// since are the attempts of a kind after the last that succeeded: those to change the size, and all others.
+const since = `id > (SELECT COALESCE(MAX(s.id), 0) FROM attempts s
+	WHERE s.service = attempts.service AND (s.size = '') = (attempts.size = '') AND s.result IN ('deployed', 'recorded', 'scaled'))`
+
+// unforgiven are the attempts that failed since then.
+const unforgiven = "result = 'failed' AND forgiven = '' AND " + since
+
+// Service reads what Past does of one service, but for Hold, Usual, Samples and Resized.
 func (j *Journal) Service(ctx context.Context, service string) (s ServicePast, err error) {
-	last, err := j.History(ctx, service, 1)
-	if err != nil || len(last) == 0 {
+	last, err := j.attempts(ctx, "id IN (SELECT MAX(id) FROM attempts WHERE service = ? GROUP BY size = '') ORDER BY id", service)
+	if err != nil {
 		return s, err
+	}
+	for _, a := range last {
+		s.last(a)
 	}
 	failed, err := j.attempts(ctx, "service = ? AND "+unforgiven+" ORDER BY id", service)
 	for _, a := range failed {
 		s.fail(a)
 	}
-	s.Last = &last[0]
 	return s, err
 }
 
@@ -111,6 +135,10 @@ func (j *Journal) readFailures(ctx context.Context, p *Past) error {
 
 // fail counts a failure. The newest comes last.
 func (s *ServicePast) fail(a Attempt) {
+	if a.Size != nil {
+		s.Resizes = Failures{s.Resizes.Count + 1, a}
+		return
+	}
 	if a.Blame == BlameHost {
 		s.Host = Failures{s.Host.Count + 1, a}
 		return
@@ -123,40 +151,58 @@ func (s *ServicePast) fail(a Attempt) {
 
 // Add counts one more attempt, the newest, whose end was learnt only now.
 func (s *ServicePast) Add(a Attempt) {
-	s.Last = &a
+	s.Unfinished = nil
+	if a.Size == nil {
+		s.Last = &a
+	}
 	if a.Result == "failed" {
 		s.Failed = maps.Clone(s.Failed)
 		s.fail(a)
 	}
 }
 
-// How many of the last deploys tell how long one takes, and how many it takes to tell.
+// How many of the last attempts of a kind tell how long one takes, and how many it takes to tell.
 const (
 	samples    = 10
 	minSamples = 3
 )
 
 func (j *Journal) readUsual(ctx context.Context, p *Past) error {
-	took := map[string][]time.Duration{}
+	type kind struct {
+		service string
+		resize  bool
+	}
+	took := map[kind][]time.Duration{}
 	err := j.each(ctx, func(rows *sql.Rows) error {
-		var service, begin, end string
-		if err := rows.Scan(&service, &begin, &end); err != nil {
+		var k kind
+		var begin, end string
+		if err := rows.Scan(&k.service, &k.resize, &begin, &end); err != nil {
 			return err
 		}
-		took[service] = append(took[service], parseTime(end).Sub(parseTime(begin)))
+		took[k] = append(took[k], parseTime(end).Sub(parseTime(begin)))
 		return nil
-	}, `SELECT service, begin, end FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY service ORDER BY id DESC) AS nth
-		FROM attempts WHERE result = 'deployed' AND end >= begin) WHERE nth <= ?`, samples)
-	for service, durations := range took {
-		if len(durations) < minSamples {
-			continue
-		}
-		slices.Sort(durations)
-		p.update(service, func(s *ServicePast) {
-			s.Usual = Usual{Median: durations[len(durations)/2].Truncate(time.Second), P90: durations[(9*len(durations)+9)/10-1].Truncate(time.Second)}
+	}, `SELECT service, resize, begin, end FROM (SELECT *, size <> '' AS resize, ROW_NUMBER() OVER (PARTITION BY service, size <> '' ORDER BY id DESC) AS nth
+		FROM attempts WHERE result IN ('deployed', 'scaled') AND end >= begin) WHERE nth <= ?`, samples)
+	for k, durations := range took {
+		usual := usual(durations)
+		p.update(k.service, func(s *ServicePast) {
+			if k.resize {
+				s.UsualResize = usual
+			} else {
+				s.Usual = usual
+			}
 		})
 	}
 	return err
+}
+
+// usual sorts the durations.
+func usual(durations []time.Duration) Usual {
+	if len(durations) < minSamples {
+		return Usual{}
+	}
+	slices.Sort(durations)
+	return Usual{Median: durations[len(durations)/2].Truncate(time.Second), P90: durations[(9*len(durations)+9)/10-1].Truncate(time.Second)}
 }
 
 func (j *Journal) readBreaker(ctx context.Context, p *Past) (err error) {

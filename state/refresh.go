@@ -84,3 +84,29 @@ func Histories(ctx context.Context, types map[string]providers.Resource, spans [
 	wg.Wait()
 	return histories
 }
+
+// Measure asks for the load of everything that is wanted, each type with one call and all types at once. A type that has no load to tell is left out
+// of the answer.
+func Measure(ctx context.Context, types map[string]providers.Resource, want []resource.Wanted) map[resource.Addr]resource.Load {
+	var (
+		mu    sync.Mutex
+		wg    sync.WaitGroup
+		loads = make(map[resource.Addr]resource.Load, len(want))
+	)
+	for typ, wanted := range byType(want) {
+		scaler, ok := types[typ].(providers.Scaler)
+		if !ok {
+			continue
+		}
+		wg.Go(func() {
+			measured := scaler.Measure(ctx, wanted)
+			mu.Lock()
+			defer mu.Unlock()
+			for i, load := range measured {
+				loads[wanted[i].Addr] = load
+			}
+		})
+	}
+	wg.Wait()
+	return loads
+}

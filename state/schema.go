@@ -71,6 +71,18 @@ CREATE TABLE notices (
 	pending TEXT NOT NULL                  -- JSON: the names of the notifiers that have not taken it
 );
 `,
+	`
+ALTER TABLE attempts ADD COLUMN size TEXT NOT NULL DEFAULT ''; -- JSON, of an attempt to change the size; else empty
+CREATE TABLE samples (
+	service TEXT NOT NULL,
+	at      TEXT NOT NULL,
+	known   INTEGER NOT NULL,              -- the load could be measured
+	load    REAL NOT NULL,
+	units   INTEGER NOT NULL,
+	wanted  INTEGER NOT NULL,
+	PRIMARY KEY (service, at)
+) WITHOUT ROWID;
+`,
 }
 
 // applicationID marks the file as a journal of cdplan ("cdpl"; see PRAGMA application_id).

@@ -26,6 +26,7 @@ const (
 	Held        Word = "held"         // something is to be done that a person holds back or has to approve
 	Invalid     Word = "invalid"      // its declaration has to be mended
 	Unknown     Word = "unknown"      // something of it cannot be read
+	Unmeasured  Word = "unmeasured"   // its load or its units cannot be told, so that its size stays as it is
 	HostTrouble Word = "host-trouble" // of the host: deploys fail whatever is deployed
 )
 

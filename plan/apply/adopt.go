@@ -27,7 +27,7 @@ func Adopt(ctx context.Context, service plan.Service, o Options) (d plan.Decisio
 		result.Err = err
 		return d, result
 	}
-	d = again(ctx, service, past, o)
+	d = again(ctx, &plan.Decision{Service: service.Name, Declared: service}, past, o)
 	if result.Err = adoptable(&d); result.Err != nil {
 		return d, result
 	}

@@ -42,6 +42,7 @@ type Outcome string
 const (
 	Deployed    Outcome = "deployed"
 	Recorded    Outcome = "recorded"
+	Scaled      Outcome = "scaled"
 	Failed      Outcome = "failed"      // something was done, and it did not succeed
 	Skipped     Outcome = "skipped"     // a service that goes first did not succeed
 	Refused     Outcome = "refused"     // what is to be done is no longer what the plan says; nothing was done
@@ -54,7 +55,7 @@ type Result struct {
 	Service string
 	Outcome Outcome
 	Cause   string    // of a skipped service: the service whose end skipped it
-	Err     error     // why it is not Deployed or Recorded, where there is more to say
+	Err     error     // why it is not Deployed, Recorded or Scaled, where there is more to say
 	Log     string    // path of the output; empty if there is none
 	Phase   string    // the last that mojo told of
 	Attempt int64     // its ID in the journal; 0 if nothing was done
@@ -65,6 +66,9 @@ type Result struct {
 // ErrDone is the error of a service that was not started because by then somebody else had done all there was to do. What comes after it goes
 // on.
 var ErrDone = errors.New("nothing is left to do: every server carries the wanted revisions by now")
+
+// errSized is ErrDone of a service of which there are as many units as are to be.
+var errSized = fmt.Errorf("%w, and there are as many units as there are to be", ErrDone)
 
 // ErrHost is the error of a service that was not started because others failed in a way that this host seems to be to blame for.
 var ErrHost = errors.New("not tried: deploys fail on this host")
@@ -221,7 +225,7 @@ func (d *driver) results() []Result {
 }
 
 func (r Result) succeeded() bool {
-	return r.Outcome == Deployed || r.Outcome == Recorded || errors.Is(r.Err, ErrDone)
+	return r.Outcome == Deployed || r.Outcome == Recorded || r.Outcome == Scaled || errors.Is(r.Err, ErrDone)
 }
 
 func (o Options) emit(event Event) {

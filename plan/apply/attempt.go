@@ -34,7 +34,7 @@ func (a *attempt) run(ctx context.Context, result *Result) {
 		result.Outcome, result.Err = NotStarted, err
 		return
 	}
-	a.events <- Event{Time: a.note.Begin, Service: a.note.Service, Kind: EventStart, Log: a.note.Log, Usual: a.Past.Services[a.note.Service].Usual.Median}
+	a.events <- Event{Time: a.note.Begin, Service: a.note.Service, Kind: EventStart, Log: a.note.Log, Usual: a.decision.Usual.Median}
 	err := a.steps(ctx)
 	a.note.End = a.now()
 	result.Start, result.End, result.Phase, result.Attempt = a.note.Begin, a.note.End, a.note.Phase, a.note.ID
@@ -57,6 +57,9 @@ func (a *attempt) begin(ctx context.Context) error {
 		Fingerprint: d.Fingerprint, Begin: now, Deployed: a.action == Adopted || slices.Contains(d.Reasons, plan.NotRecorded), Owner: a.Owner}
 	if a.frozen(now) {
 		a.note.Reason = a.Reason
+	}
+	if d.Verdict == plan.Scale {
+		a.note.Size = &state.Resized{At: now, From: d.Size.Units, To: d.Size.To, Remove: d.Size.Remove, Known: d.Size.Load.Err == nil, Load: d.Size.Load.Value, Sum: d.Size.Sum}
 	}
 	for _, change := range d.Changes {
 		a.note.Moves = append(a.note.Moves, state.Move{Label: change.Label, From: change.From, To: change.To})
@@ -91,7 +94,7 @@ func (a *attempt) steps(ctx context.Context) error {
 		if !ok {
 			return fmt.Errorf("cannot apply %s: its provider only reads", step.Addr)
 		}
-		if a.Schemas[step.Addr.Type].Role == resource.Record && a.decision.Verdict != plan.Record {
+		if a.Schemas[step.Addr.Type].Role == resource.Record && a.decision.Verdict.Deploys() {
 			a.note.Deployed, a.note.Phase = true, state.PhaseRecord
 			a.keep(a.Journal.Deployed(context.WithoutCancel(ctx), a.note.ID))
 		}
@@ -129,12 +132,14 @@ func (a *attempt) judge(ctx context.Context, err error) (Outcome, state.Blame, e
 			err = fmt.Errorf("%w in phase %s", err, a.note.Phase)
 		}
 		return Interrupted, "", fmt.Errorf("%w; what it had begun may be half done", err)
-	case err != nil && errors.As(err, new(*resource.Failure)):
+	case err != nil && a.decision.Verdict.Deploys() && errors.As(err, new(*resource.Failure)):
 		return Failed, state.BlameRevision, err
 	case err != nil:
 		return Failed, state.BlameHost, err
 	case a.decision.Verdict == plan.Record:
 		return Recorded, "", nil
+	case a.decision.Verdict == plan.Scale:
+		return Scaled, "", nil
 	}
 	return Deployed, "", nil
 }

@@ -30,7 +30,8 @@ func deploy(ctx context.Context, decision *plan.Decision, o Options, events chan
 		result.Outcome, result.Err = notStarted(before, err)
 		return result
 	}
-	current := again(before, decision.Declared, past, o)
+	current := again(before, decision, past, o)
+	current.Usual = decision.Usual
 	if result.Outcome, result.Err = compare(before, decision, &current); result.Outcome != "" {
 		return result
 	}
@@ -95,15 +96,18 @@ func closeLock(lock *state.Lock, result *Result) {
 // readTimeout bounds how long reading a service once more may take.
 const readTimeout = 5 * time.Minute
 
-// again reads all of the service once more and decides anew.
-func again(ctx context.Context, service plan.Service, past state.ServicePast, o Options) plan.Decision {
+// again reads all of the service that the decision is about once more and decides anew. The load is not measured again: what it asked for is what was
+// planned.
+func again(ctx context.Context, planned *plan.Decision, past state.ServicePast, o Options) plan.Decision {
+	service, before := planned.Declared, o.Past.Services[planned.Service]
+	past.Samples, past.Resized = before.Samples, before.Resized
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var want []resource.Wanted
 	for _, declared := range service.Resources {
 		want = append(want, resource.Wanted{Addr: declared.Addr, Config: declared.Config})
 	}
-	return plan.Decide(service, o.Schemas, state.Refresh(ctx, o.Types, want), past)
+	return plan.Decide(service, o.Schemas, planned.Remeasured(o.Schemas, state.Refresh(ctx, o.Types, want)), past)
 }
 
 // compare refuses a service about which something else is to be done now than was planned. No outcome says that it may go on.
@@ -117,6 +121,8 @@ func compare(ctx context.Context, planned, current *plan.Decision) (Outcome, err
 		return NotStarted, fmt.Errorf("cannot read again what the plan was made from: %w", current.Err)
 	case current.Err != nil:
 		return Refused, current.Err
+	case current.Verdict == plan.Same && planned.Scales():
+		return compareSizes(planned, current)
 	case current.Verdict == plan.Same:
 		return NotStarted, ErrDone
 	case len(current.Others) > len(planned.Others):
@@ -129,6 +135,30 @@ func compare(ctx context.Context, planned, current *plan.Decision) (Outcome, err
 		return Refused, fmt.Errorf("it moved since the plan was made: %s", moved(planned, current))
 	}
 	return "", nil
+}
+
+// compareSizes says why a service whose size was to be changed, and about which nothing is to be done now, is left alone.
+func compareSizes(planned, current *plan.Decision) (Outcome, error) {
+	switch {
+	case current.Size.Err != nil:
+		return NotStarted, fmt.Errorf("cannot read again how many units there are: %w", current.Size.Err)
+	case current.Size.Units == planned.Size.To:
+		return NotStarted, errSized
+	}
+	return Refused, fmt.Errorf("it moved since the plan was made: %s", resized(planned, current))
+}
+
+// resized tells how the units are not what they were.
+func resized(planned, current *plan.Decision) string {
+	switch {
+	case current.Size.Units != planned.Size.Units:
+		return fmt.Sprintf("it was planned from %d units to %d, and has %d now", planned.Size.Units, planned.Size.To, current.Size.Units)
+	case current.Size.Guard != "":
+		return current.Size.Guard
+	case current.Size.Wait != "":
+		return current.Size.Wait
+	}
+	return "other units are to go than were planned"
 }
 
 var errForeign = errors.New("it moved since the plan was made: there are servers that somebody else deployed")
@@ -144,6 +174,9 @@ func moved(planned, current *plan.Decision) string {
 		if was, ok := before[change.Label]; !ok || was.To.ID != change.To.ID {
 			texts = append(texts, fmt.Sprintf("%s was planned for %s and is now at %s", change.Label, revno(was.To), revno(change.To)))
 		}
+	}
+	if len(texts) == 0 && planned.Scales() && current.Scales() {
+		return resized(planned, current)
 	}
 	if len(texts) == 0 {
 		return "the servers do not carry what they did"

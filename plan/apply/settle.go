@@ -37,10 +37,10 @@ func Settle(ctx context.Context, o Options) error {
 // settled.
 func (o Options) past(ctx context.Context, service string) (state.ServicePast, error) {
 	past, err := o.Journal.Service(ctx, service)
-	if err != nil || past.Last == nil || past.Last.Result != "" {
+	if err != nil || past.Unfinished == nil {
 		return past, err
 	}
-	last := Settled(*past.Last, o.Types, o.now())
+	last := Settled(*past.Unfinished, o.Types, o.now())
 	if last.Deployed {
 		err = o.Journal.Deployed(ctx, last.ID)
 	}
@@ -58,6 +58,8 @@ func Settled(a state.Attempt, types map[string]providers.Resource, now time.Time
 	switch {
 	case a.Action == string(plan.Record) || a.Action == Adopted:
 		a.Error = "cdplan was killed"
+	case a.Size != nil:
+		a.Error = "cdplan was killed; what it had asked for may come all the same"
 	case a.Deployed:
 		a.Error = "cdplan was killed before it was recorded"
 	case end.IsZero():

@@ -48,7 +48,7 @@ func (s standing) tell() (state.Word, string) {
 	}
 	switch s.Verdict {
 	case plan.Same:
-		return state.Well, ""
+		return s.measured()
 	case plan.Held, plan.Unapproved:
 		return state.Held, s.Held.String()
 	case plan.Invalid:
@@ -57,6 +57,9 @@ func (s standing) tell() (state.Word, string) {
 		return state.Unknown, s.Err.Error()
 	}
 	why := ""
+	if s.Scales() && s.Verdict == plan.Waiting {
+		return state.Failing, s.Held.String()
+	}
 	if last := s.past.Last; s.Verdict == plan.Waiting && last != nil && last.Result == string(Failed) && last.Forgiven == "" {
 		why = s.Held.String() // its own time is over, and the host is what it waits for
 	}
@@ -64,6 +67,19 @@ func (s standing) tell() (state.Word, string) {
 		return word, reason
 	}
 	return s.idle()
+}
+
+// measured tells whether it is known how many units there are and what they have to carry, of a service that is as it should be.
+func (s standing) measured() (state.Word, string) {
+	switch {
+	case s.Size == nil:
+		return state.Well, ""
+	case s.Size.Err != nil:
+		return state.Unmeasured, s.Size.Err.Error()
+	case s.Size.Load.Err != nil:
+		return state.Unmeasured, s.Size.Load.Err.Error()
+	}
+	return state.Well, ""
 }
 
 // idle tells of a service about which nothing was done for the sake of something else, such as a freeze: it is well, unless the last attempt says

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"launchpad.net/cdplan/plan"
 	"launchpad.net/cdplan/providers/resource"
 	"launchpad.net/cdplan/state"
 )
@@ -28,6 +29,8 @@ type streak struct {
 // judge finds out what a result says about the host, and notes it.
 func (d *driver) judge(ctx context.Context, result *Result) error {
 	switch {
+	case d.decisions[result.Service].Verdict == plan.Scale: // it tells nothing of deploys
+		return nil
 	case result.Outcome == Deployed || result.Outcome == Recorded:
 		return d.well(ctx, result.End)
 	case result.Outcome != Failed:

@@ -97,6 +97,18 @@ func PolicyOf(addr resource.Addr, config resource.Object) (Policy, error) {
 	return p, r.err
 }
 
+// Memory returns how long a sample is of use.
+func (p Policy) Memory() time.Duration {
+	memory := 2 * max(p.UpWindow, p.DownWindow, p.IdleAfter)
+	if p.NoProgressAfter > 0 {
+		memory = max(memory, progressMemory)
+	}
+	return memory
+}
+
+// progressMemory is how long it is remembered what became of the load after an addition.
+const progressMemory = 6 * time.Hour
+
 // reader reads attributes until one of them is wrong.
 type reader struct {
 	addr resource.Addr

@@ -32,6 +32,7 @@ type applyOptions struct {
 	breakFreeze bool
 	reason      string
 	metricsFile string
+	noScale     bool
 }
 
 func newApply(c *common, force context.Context) *cobra.Command {
@@ -74,6 +75,7 @@ func newApply(c *common, force context.Context) *cobra.Command {
 	cmd.Flags().StringVar(&o.jsonInto, "json-into", "", "write the same JSON lines into `FILE`, beside the text on stdout")
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 if something was deployed, 6 if all that remains is held")
 	cmd.Flags().BoolVar(&o.verbose, "verbose", false, "with -auto, name on stderr the run that works on what there is to do; -v is short for it")
+	cmd.Flags().BoolVar(&o.noScale, "no-scale", false, "measure no load and change no number of units")
 	cmd.Flags().IntVar(&o.parallelism, "parallelism", 0, "deploy at most `N` services at a time (default: parallelism in cdplan.hcl, else 4)")
 	cmd.Flags().BoolVar(&o.breakFreeze, "break-freeze", false, "deploy although a freeze is in force; it takes a -reason")
 	cmd.Flags().StringVar(&o.reason, "reason", "", "why the freeze is broken: a `TEXT` that the journal keeps")
@@ -96,6 +98,7 @@ func runApply(ctx context.Context, o applyOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, fleet.close()) }()
+	fleet.noScale = o.noScale
 	expect, err := fleet.expected(o.expect, o.file)
 	if err != nil {
 		return err
@@ -128,6 +131,8 @@ func (o applyOptions) check() error {
 		return errors.New("-expect and a FILE both name the plan that was approved: give one of them")
 	case o.auto && o.approved():
 		return errors.New("-auto applies what needs no person, and -expect or a FILE what a person approved: give one of them")
+	case o.noScale && o.approved():
+		return errors.New("-expect and a FILE apply just what was approved: leave out services by -exclude, not their scaling by -no-scale")
 	case o.strict && !o.approved():
 		return errors.New("-strict goes with -expect or a FILE, the plan that was approved")
 	case !o.auto && !o.approved() && !o.canAsk():
@@ -183,7 +188,7 @@ func applyCode(p *plan.Plan, results []apply.Result, asApproved, detailed bool) 
 			seen[apply.NotStarted]--
 		}
 	}
-	done := seen[apply.Deployed] + seen[apply.Recorded]
+	done := seen[apply.Deployed] + seen[apply.Recorded] + seen[apply.Scaled]
 	switch {
 	case seen[apply.Failed]+seen[apply.Interrupted] > 0:
 		return exit(codeFailed)

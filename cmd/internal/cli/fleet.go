@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -32,6 +33,7 @@ type opened struct {
 	selected func(string) bool // nil selects all
 	excluded func(string) bool // those that -with-deps leaves out; nil for none
 	deps     plan.Deps
+	noScale  bool // no load is measured, and no size changed
 }
 
 // open loads the fleet and opens its providers. Warnings go to stderr, unless quiet.
@@ -106,8 +108,8 @@ func (o *opened) readPast(ctx context.Context) (past state.Past, err error) {
 	now := o.env.Now()
 	past, err = journal.Past(ctx, now)
 	for name, service := range past.Services {
-		if last := service.Last; last != nil && last.Result == "" && !dir.Busy(name) {
-			service.Add(apply.Settled(*last, o.types, now))
+		if open := service.Unfinished; open != nil && !dir.Busy(name) {
+			service.Add(apply.Settled(*open, o.types, now))
 			past.Services[name] = service
 		}
 	}
@@ -151,7 +153,7 @@ func (o *opened) planFrom(ctx context.Context, in *plan.Input) (*plan.Plan, erro
 	in.Services, in.Schemas, in.Now = o.Services, o.Schemas, o.env.Now().UTC()
 	in.Selected, in.Excluded, in.Deps = o.selected, o.excluded, o.deps
 	in.Rules = o.rules(in.BreakFreeze)
-	in.Readings = state.Refresh(refresh, o.types, o.wanted(""))
+	in.Readings = o.read(refresh)
 	if ctx.Err() != nil {
 		return nil, errInterrupted
 	}
@@ -169,6 +171,23 @@ func (o *opened) planFrom(ctx context.Context, in *plan.Input) (*plan.Plan, erro
 	p = plan.Compute(*in)
 	compareFiles(o.Schemas, p)
 	return p, nil
+}
+
+// read reads all there is, and measures at the same time what there is to be measured.
+func (o *opened) read(ctx context.Context) state.Readings {
+	var loads map[resource.Addr]resource.Load
+	var measuring sync.WaitGroup
+	if !o.noScale {
+		measuring.Go(func() { loads = state.Measure(ctx, o.types, o.wanted(resource.Sized)) })
+	}
+	readings := state.Refresh(ctx, o.types, o.wanted(""))
+	measuring.Wait()
+	for addr, load := range loads {
+		reading := readings[addr]
+		reading.Load = &load
+		readings[addr] = reading
+	}
+	return readings
 }
 
 // rules are those of this host.

@@ -140,7 +140,7 @@ func (r *run) events(ctx context.Context, p *plan.Plan, w *watch) func(apply.Eve
 // finish reports on all of the fleet, and leaves word of a run that was complete: it looked at every service, and nobody stopped it.
 func (r *run) finish(ctx context.Context, p *plan.Plan, results []apply.Result, toTheEnd bool) error {
 	r.report.all(ctx, p, results)
-	var errs []error
+	errs := []error{r.sample(ctx, p)}
 	if toTheEnd && r.selection.all() {
 		var seen []string
 		for _, service := range r.fleet.Services {
@@ -151,6 +151,17 @@ func (r *run) finish(ctx context.Context, p *plan.Plan, results []apply.Result, 
 	}
 	if r.metricsFile != "" {
 		errs = append(errs, r.writeMetrics(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// sample notes what was learnt of the size of each service, for those who come after. What only shows a plan leaves no trace of it.
+func (r *run) sample(ctx context.Context, p *plan.Plan) error {
+	var errs []error
+	for _, d := range p.Decisions {
+		if d.Size != nil && d.Size.Err == nil {
+			errs = append(errs, r.journal.Sample(ctx, d.Service, d.Size.Sample(), d.Size.Keep))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -1,0 +1,110 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"launchpad.net/cdplan/plan/scale"
+	"launchpad.net/cdplan/providers/resource"
+	"launchpad.net/cdplan/state"
+)
+
+// Size is how many units a service has and is to have.
+type Size struct {
+	scale.Size
+	Due bool  // changing it is what is to be done about the service
+	Err error // why nobody can tell how many units there are; then all else is zero, but the Load
+
+	Keep time.Duration // how long the sample is of use
+}
+
+// Scales says whether what is to be done about the service is to change its size, now or later.
+func (d *Decision) Scales() bool { return d.Size != nil && d.Size.Due }
+
+// asleep says that the service has no servers because all its units went away for want of a load: then it is what it was when they went, and what it is
+// to run is seen to once there is one to run it.
+func (d *Decision) asleep(schemas map[string]resource.Schema, readings state.Readings, past state.ServicePast) bool {
+	declared := d.Declared.sized(schemas)
+	if declared == nil || d.Copies > 0 || d.Doubt != "" || past.Last == nil || !past.Last.Done() {
+		return false
+	}
+	policy, err := scale.PolicyOf(declared.Addr, declared.Config)
+	units := readings[declared.Addr].Units
+	return err == nil && policy.Min == 0 && units != nil && len(units.List) == 0
+}
+
+// resize says how many units there are to be. Where nothing else is to be done about the service, that is what is.
+func (d *Decision) resize(schemas map[string]resource.Schema, readings state.Readings, past state.ServicePast) {
+	declared := d.Declared.sized(schemas)
+	if declared == nil || readings[declared.Addr].Load == nil {
+		return
+	}
+	policy, err := scale.PolicyOf(declared.Addr, declared.Config)
+	if err != nil {
+		d.Verdict, d.Err, d.Steps = Invalid, err, nil
+		return
+	}
+	reading := readings[declared.Addr]
+	d.Size = &Size{Keep: policy.Memory(), Err: reading.Err}
+	if d.Size.Load = *reading.Load; reading.Units == nil {
+		return
+	}
+	d.Size.Size = scale.Decide(scale.Input{Policy: policy, Units: *reading.Units, Load: *reading.Load, Samples: past.Samples, Changes: past.Resized, Since: deployed(past)})
+	if d.Verdict != Same || !d.Size.Changes() {
+		return
+	}
+	d.Size.Due, d.Verdict, d.Reasons = true, Scale, []Reason{LoadChanged}
+	if d.Size.Bounds {
+		d.Reasons = []Reason{OutOfBounds}
+	}
+	d.Steps = []resource.Step{{Addr: declared.Addr, Want: declared.Config,
+		Resize: &resource.Resize{From: d.Size.Units, To: d.Size.To, Remove: d.Size.Remove}}}
+	if d.Size.To > d.Size.Units {
+		d.Steps = append(d.Steps, d.stampOfSiblings(schemas, past))
+	}
+}
+
+// stampOfSiblings returns the step that records on new servers what the others carry; where there are no others, what was deployed last.
+func (d *Decision) stampOfSiblings(schemas map[string]resource.Schema, past state.ServicePast) resource.Step {
+	revisions, others := d.Revisions, d.Copies > 0
+	if !others {
+		revisions = past.Last.Revisions // else the service would not be as it should be
+	}
+	values := map[string]cty.Value{}
+	for label, revision := range revisions {
+		values[label] = revision.Value()
+	}
+	record := d.Declared.record(schemas)
+	return resource.Step{Addr: record.Addr, Want: fill(schemas, *record, values), Fill: others}
+}
+
+// deployed returns when the service was deployed last from this host; zero if nobody knows.
+func deployed(past state.ServicePast) time.Time {
+	if past.Last == nil {
+		return time.Time{}
+	}
+	return past.Last.End
+}
+
+func (s Service) sized(schemas map[string]resource.Schema) *Declared {
+	for i, declared := range s.Resources {
+		if schemas[declared.Addr.Type].Role == resource.Sized {
+			return &s.Resources[i]
+		}
+	}
+	return nil
+}
+
+// Sized says whether the number of the service's units is asked for by a load.
+func (s Service) Sized(schemas map[string]resource.Schema) bool { return s.sized(schemas) != nil }
+
+// Remeasured returns the readings with the load that the decision was made with, so that it can be made again without measuring once more.
+func (d *Decision) Remeasured(schemas map[string]resource.Schema, readings state.Readings) state.Readings {
+	if declared := d.Declared.sized(schemas); declared != nil && d.Size != nil {
+		reading := readings[declared.Addr]
+		reading.Load = &d.Size.Load
+		readings[declared.Addr] = reading
+	}
+	return readings
+}
