@@ -28,9 +28,10 @@ type streak struct {
 
 // judge finds out what a result says about the host, and notes it.
 func (d *driver) judge(ctx context.Context, result *Result) error {
+	if decision := d.decisions[result.Service]; decision != nil && decision.Verdict == plan.Scale {
+		return nil // it tells nothing of deploys
+	}
 	switch {
-	case d.decisions[result.Service].Verdict == plan.Scale: // it tells nothing of deploys
-		return nil
 	case result.Outcome == Deployed || result.Outcome == Recorded:
 		return d.well(ctx, result.End)
 	case result.Outcome != Failed:
