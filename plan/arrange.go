@@ -37,7 +37,7 @@ func arrange(in Input, order []*Decision, decisions map[string]*Decision) {
 // obstacle returns why nothing is to be done about the service for now; no verdict if nothing stands in the way.
 func (in Input) obstacle(decision *Decision, first []*Decision, probe string) (Verdict, Hold) {
 	past := in.Past.Services[decision.Service]
-	if verdict, hold := in.Bar(decision.Service, past.Hold, in.Now); verdict != "" {
+	if verdict, hold := in.Bar(decision, past.Hold, in.Now); verdict != "" {
 		return verdict, hold
 	}
 	if mustAttend(decision) && !in.Approved {

@@ -64,10 +64,10 @@ func TestHoldByWrongClock(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)
 	for _, clock := range clocks {
 		hold := state.Hold{Service: "api", Begin: now.Add(clock.noted), Until: now.Add(clock.noted + time.Hour)}
-		if got, _ := (Rules{}).Bar("api", &hold, hold.Until); got != "" {
+		if got, _ := (Rules{}).Bar(&Decision{Service: "api"}, &hold, hold.Until); got != "" {
 			t.Errorf("clock %s: %q at its end", clock.name, got)
 		}
-		if got, _ := (Rules{}).Bar("api", &hold, hold.Until.Add(-time.Second)); got != Held {
+		if got, _ := (Rules{}).Bar(&Decision{Service: "api"}, &hold, hold.Until.Add(-time.Second)); got != Held {
 			t.Errorf("clock %s: %q a second before its end", clock.name, got)
 		}
 	}

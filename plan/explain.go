@@ -355,7 +355,7 @@ func (e *Explanation) next() Hold {
 func (in Input) freezes(service string) []Hold {
 	var found []Hold
 	for _, freeze := range in.Freezes {
-		if end, open := freeze.Window.Until(in.Now); open && freeze.concerns(service) {
+		if end, open := freeze.Window.Until(in.Now); open && freeze.concerns(service, false) {
 			found = append(found, Hold{By: freeze.Owner, Reason: freeze.Name + ": " + freeze.Reason, Until: end.UTC()})
 		}
 	}
@@ -367,7 +367,7 @@ func (in Input) coming(service string) *Coming {
 	var first *Coming
 	for _, freeze := range in.Freezes {
 		begin, ok := freeze.Window.Next(in.Now)
-		if ok && freeze.concerns(service) && (first == nil || begin.Before(first.Begin)) {
+		if ok && freeze.concerns(service, false) && (first == nil || begin.Before(first.Begin)) {
 			first = &Coming{Freeze: freeze.Name, Owner: freeze.Owner, Reason: freeze.Reason, Begin: begin.UTC()}
 		}
 	}

@@ -7,6 +7,7 @@ type Freeze struct {
 	Name     string
 	Owner    string
 	Reason   string
+	Scaling  bool     // the size of services follows their load all the same
 	Services []string // globs of names, as path.Match takes them; none means all services
 	Window   Window
 }

@@ -36,9 +36,9 @@ func (h Hold) String() string {
 	return h.Reason
 }
 
-// Bar returns what keeps anything from being started for a service at that time, whatever is to be done: a hold, which may be nil, or else the
-// freeze that lasts longest. No verdict says that nothing does.
-func (r Rules) Bar(service string, hold *state.Hold, now time.Time) (Verdict, Hold) {
+// Bar returns what keeps anything from being started for the decision's service at that time: a hold, which may be nil, or else the freeze that lasts
+// longest. No verdict says that nothing does.
+func (r Rules) Bar(d *Decision, hold *state.Hold, now time.Time) (Verdict, Hold) {
 	if hold != nil && now.Before(hold.Until) {
 		return Held, Hold{By: hold.User, Reason: hold.Reason, Until: hold.Until}
 	}
@@ -47,7 +47,7 @@ func (r Rules) Bar(service string, hold *state.Hold, now time.Time) (Verdict, Ho
 	}
 	var frozen Hold
 	for _, freeze := range r.Freezes {
-		if end, open := freeze.Window.Until(now); open && freeze.concerns(service) && end.After(frozen.Until) {
+		if end, open := freeze.Window.Until(now); open && freeze.concerns(d.Service, d.Scales()) && end.After(frozen.Until) {
 			frozen = Hold{By: freeze.Owner, Reason: freeze.Name + ": " + freeze.Reason, Until: end.UTC()}
 		}
 	}
@@ -57,7 +57,10 @@ func (r Rules) Bar(service string, hold *state.Hold, now time.Time) (Verdict, Ho
 	return Frozen, frozen
 }
 
-func (f Freeze) concerns(service string) bool {
+func (f Freeze) concerns(service string, scales bool) bool {
+	if scales && f.Scaling {
+		return false
+	}
 	return len(f.Services) == 0 || slices.ContainsFunc(f.Services, func(glob string) bool {
 		ok, _ := path.Match(glob, service) // the pattern was checked
 		return ok

@@ -75,7 +75,7 @@ func (a *attempt) begin(ctx context.Context) error {
 // frozen says whether a freeze is in force for the service, broken or not.
 func (a *attempt) frozen(now time.Time) bool {
 	unbroken := plan.Rules{Freezes: a.Rules.Freezes}
-	verdict, _ := unbroken.Bar(a.decision.Service, nil, now)
+	verdict, _ := unbroken.Bar(a.decision, nil, now)
 	return verdict != ""
 }
 

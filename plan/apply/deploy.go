@@ -63,7 +63,7 @@ func (o Options) barred(ctx context.Context, d *plan.Decision, past state.Servic
 			past.Hold = &h
 		}
 	}
-	verdict, bar := o.Rules.Bar(d.Service, past.Hold, o.now())
+	verdict, bar := o.Rules.Bar(d, past.Hold, o.now())
 	if verdict == "" {
 		verdict, bar = o.Rules.Backoff.Of(d, past, o.now())
 	}

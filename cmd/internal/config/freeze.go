@@ -23,6 +23,7 @@ var freezeSchema = resource.Schema{
 		"cron":     {Type: cty.String, Public: true, Doc: "When it begins again and again: the five fields of a crontab, such as \"0 18 * * FRI\"."},
 		"duration": {Type: cty.String, Public: true, Doc: "How long it lasts each time, with cron: a duration such as \"62h\"."},
 		"timezone": {Type: cty.String, Public: true, Doc: "The time zone of from, to and cron, such as \"Europe/London\". The default is UTC."},
+		"scaling":  {Type: cty.Bool, Public: true, Doc: "Whether the number of units goes on following the load. The default is false."},
 		"owner":    {Type: cty.String, Required: true, Public: true, Doc: "Who to ask about it."},
 		"reason":   {Type: cty.String, Required: true, Public: true, Doc: "Why, in a few words."},
 	},
@@ -35,6 +36,7 @@ type freezeSettings struct {
 	Cron     string   `cty:"cron"`
 	Duration string   `cty:"duration"`
 	Timezone string   `cty:"timezone"`
+	Scaling  bool     `cty:"scaling"`
 	Owner    string   `cty:"owner"`
 	Reason   string   `cty:"reason"`
 }
@@ -63,7 +65,7 @@ func (h *Host) readFreeze(block *hcl.Block) hcl.Diagnostics {
 	b.notEmpty("owner", written.Owner)
 	b.notEmpty("reason", written.Reason)
 	h.readGlobs(b, written.Services)
-	h.Freezes = append(h.Freezes, plan.Freeze{Name: name, Owner: written.Owner, Reason: written.Reason, Services: written.Services,
+	h.Freezes = append(h.Freezes, plan.Freeze{Name: name, Owner: written.Owner, Reason: written.Reason, Scaling: written.Scaling, Services: written.Services,
 		Window: b.window(written)})
 	return b.diags
 }
