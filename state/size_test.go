@@ -25,11 +25,12 @@ func TestResizes(t *testing.T) {
 	j := newJournal(t)
 	end(t, j, attempt("api", "a-1", 0), "deployed", "")
 	end(t, j, resize("api", 4, 8, 1), "failed", state.BlameHost)
+	end(t, j, attempt("api", "a-2", 1), "failed", state.BlameHost)
 	end(t, j, resize("api", 4, 6, 2), "scaled", "")
 	failed := end(t, j, resize("api", 6, 8, 3), "failed", state.BlameHost)
 	end(t, j, attempt("api", "a-2", 4), "failed", state.BlameHost)
 	api := past(t, j, noon).Services["api"]
-	if api.Last == nil || api.Last.Action != "redeploy" || api.Last.Result != "failed" || api.Host.Count != 1 || api.Resizes.Count != 1 || len(api.Failed) != 0 {
+	if api.Last == nil || api.Last.Action != "redeploy" || api.Last.Result != "failed" || api.Host.Count != 2 || api.Resizes.Count != 1 || len(api.Failed) != 0 {
 		t.Errorf("got last %+v, host %d, resizes %d, failed %v", api.Last, api.Host.Count, api.Resizes.Count, api.Failed)
 	}
 	if diff := cmp.Diff(failed.Size, api.Resizes.Last.Size); diff != "" {
@@ -44,10 +45,10 @@ func TestResizes(t *testing.T) {
 	}
 	one, err := j.Service(t.Context(), "api")
 	must(t, err)
-	if one.Last == nil || one.Last.ID != api.Last.ID || one.Host.Count != 1 || one.Resizes.Count != 1 {
+	if one.Last == nil || one.Last.ID != api.Last.ID || one.Host.Count != 2 || one.Resizes.Count != 1 {
 		t.Errorf("of the service alone: got %+v", one)
 	}
-	if n, err := j.Forgive(t.Context(), "api", "ann", noon); n != 2 || err != nil {
+	if n, err := j.Forgive(t.Context(), "api", "ann", noon); n != 3 || err != nil {
 		t.Errorf("forgave %d, %v, want the failures of both kinds", n, err)
 	}
 	if api := past(t, j, noon).Services["api"]; api.Resizes.Count != 0 || api.Host.Count != 0 {
@@ -83,6 +84,19 @@ func TestUsualOfResizes(t *testing.T) {
 	j := newJournal(t)
 	for minute := range 3 {
 		end(t, j, resize("api", 4, 5, minute), "scaled", "")
+	}
+	for minute := range 10 {
+		a := attempt("api", "a-1", minute)
+		a.Begin = a.Begin.Add(time.Minute)
+		end(t, j, a, "interrupted", "")
+		end(t, j, attempt("web", "a-1", minute), "deployed", "")
+	}
+	end(t, j, attempt("api", "a-1", 20), "deployed", "")
+	for minute := range 9 {
+		end(t, j, resize("web", 4, 5, minute), "scaled", "")
+	}
+	if s := past(t, j, noon).Services["web"]; s.Usual.Median == 0 || s.UsualResize.Median == 0 {
+		t.Errorf("the one kind drives out the other: got %v and %v", s.Usual, s.UsualResize)
 	}
 	if s := past(t, j, noon).Services["api"]; s.Usual.Median != 0 || s.UsualResize.Median != 30*time.Second {
 		t.Errorf("got %v and %v", s.Usual, s.UsualResize)
