@@ -86,12 +86,8 @@ func TestUsualOfResizes(t *testing.T) {
 		end(t, j, resize("api", 4, 5, minute), "scaled", "")
 	}
 	for minute := range 10 {
-		a := attempt("api", "a-1", minute)
-		a.Begin = a.Begin.Add(time.Minute)
-		end(t, j, a, "interrupted", "")
 		end(t, j, attempt("web", "a-1", minute), "deployed", "")
 	}
-	end(t, j, attempt("api", "a-1", 20), "deployed", "")
 	for minute := range 9 {
 		end(t, j, resize("web", 4, 5, minute), "scaled", "")
 	}
