@@ -26,6 +26,7 @@ var may = map[string][]string{
 	"providers/child":         {},
 	"providers/bzr":           {"providers", "providers/child", "providers/resource"},
 	"providers/juju":          {"providers/child"},
+	"providers/meter":         {"providers/child", "providers/resource"},
 	"providers/bzr/bzrtest":   {},
 	"providers/mojo":          {"providers", "providers/child", "providers/resource"},
 	"providers/nova":          {"providers", "providers/resource"},
@@ -70,7 +71,8 @@ var homes = map[string][]string{
 	"modernc.org/sqlite":                 {"state"},
 	"github.com/prometheus":              {"cmd/internal/view"},
 	"github.com/gowebpki/jcs":            {"cmd/internal/view"},
-	"os/exec":                            {"providers/bzr", "providers/child", "providers/juju", "providers/mojo", "cmd/internal/notify", "examples/stand-in", "test/openstack"},
+	"github.com/ohler55/ojg":             {"providers/meter"},
+	"os/exec":                            {"providers/bzr", "providers/child", "providers/juju", "providers/meter", "providers/mojo", "cmd/internal/notify", "examples/stand-in", "test/openstack"},
 }
 
 // never says where a package that has a home is not wanted all the same.
