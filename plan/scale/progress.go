@@ -2,6 +2,7 @@ package scale
 
 import (
 	"fmt"
+	"slices"
 
 	"launchpad.net/cdplan/providers/resource"
 	"launchpad.net/cdplan/state"
@@ -12,11 +13,11 @@ import (
 func (d *decision) stuck() string {
 	n := d.Policy.NoProgressAfter
 	additions := d.additions()
-	if n == 0 || len(additions) < n || d.size.States[resource.UnitStarting] > 0 {
+	if n == 0 || len(additions) < n || d.size.Bounds || d.size.States[resource.UnitStarting] > 0 {
 		return ""
 	}
 	additions = additions[len(additions)-n:]
-	seenSince := append(d.before(additions[0].At), d.size.Sample())
+	seenSince := append(slices.Clone(d.samples), d.size.Sample())
 	for i, addition := range additions {
 		seen := false
 		for _, s := range seenSince {
@@ -32,19 +33,18 @@ func (d *decision) stuck() string {
 		}
 	}
 	first, last := additions[0], additions[n-1]
-	return fmt.Sprintf("no progress: %d additions, from %d units to %d, and the load has not fallen: it was %s at %s, and is %s", n, first.From, last.To,
+	return fmt.Sprintf("no progress: %d additions, from %d to %d units, and the load has not fallen: it was %s at %s, and is %s", n, first.From, last.To,
 		Number(first.Load), first.At.UTC().Format("15:04 UTC"), Number(d.Load.Value))
 }
 
-// additions returns the changes since the last deploy, and since the last removal, that added units for the load's sake.
+// additions returns the changes since the last deploy, and since the last removal, that added units because the load asked for them.
 func (d *decision) additions() []state.Resized {
 	var found []state.Resized
-	for _, change := range d.Changes {
+	for _, change := range d.changes {
 		switch {
-		case change.At.After(d.now) || change.At.Before(d.Since):
 		case change.To < change.From:
 			found = nil
-		case change.Known && change.To > change.From:
+		case change.Known && d.Policy.Wanted(change.Load, change.From) > change.From:
 			found = append(found, change)
 		}
 	}

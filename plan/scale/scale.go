@@ -50,16 +50,16 @@ func (s Size) Sample() state.Sample {
 	return state.Sample{At: s.Load.At, Known: s.Load.Err == nil, Load: s.Load.Value, Units: s.Units, Wanted: s.Wanted}
 }
 
-// Decide says how many units there are to be. The same input gives the same size.
+// Decide says how many units there are to be. The same input gives the same size, and so do the same samples and changes in another order.
 //
 // What the load asks for by itself is load / target, rounded up, or what there is if the load of each unit is within the tolerance. Of what was asked for
 // in the window of its direction the most counts for fewer units, and the least for more. Last come the bounds and the steps. Units that start
 // count as if they worked, so that they are not asked for twice. Without a known load nothing is ever removed.
 func Decide(in Input) Size {
 	d := decision{Input: in, now: in.Load.At}
+	d.remember()
 	d.count()
 	d.want()
-	d.begin = d.since()
 	switch target := d.aim(); {
 	case target > d.size.Units:
 		d.grow(target)
@@ -72,9 +72,59 @@ func Decide(in Input) Size {
 // decision is a size in the making.
 type decision struct {
 	Input
-	now   time.Time
-	begin time.Time // what was before the last change, or the last deploy, tells nothing of now
-	size  Size
+	now      time.Time
+	samples  []state.Sample  // those before now, the newest first
+	changes  []state.Resized // those since the last deploy and until now, the oldest first
+	last     time.Time       // when the last change was; zero if there was none
+	begin    time.Time       // what was before the last change, or the last deploy, tells nothing of now
+	interval time.Duration   // what is usual between two samples; 0 if nobody knows
+	size     Size
+}
+
+// remember sorts out what there was before. What claims to be of the future is passed over: the clock has jumped.
+func (d *decision) remember() {
+	if !d.Since.After(d.now) {
+		d.begin = d.Since
+	}
+	for _, change := range d.Changes {
+		switch {
+		case change.At.After(d.now):
+			continue
+		case change.At.After(d.last):
+			d.last = change.At
+		}
+		if !change.At.Before(d.begin) {
+			d.changes = append(d.changes, change)
+		}
+	}
+	slices.SortStableFunc(d.changes, func(a, b state.Resized) int { return a.At.Compare(b.At) })
+	if d.last.After(d.begin) {
+		d.begin = d.last
+	}
+	for _, s := range slices.Backward(d.Samples) {
+		if s.At.Before(d.now) {
+			d.samples = append(d.samples, s)
+		}
+	}
+	slices.SortStableFunc(d.samples, func(a, b state.Sample) int { return b.At.Compare(a.At) })
+	d.interval = usual(d.samples)
+}
+
+// lately is of how many samples it is taken how far they are apart.
+const lately = 20
+
+// usual returns the median of the times between the newest samples.
+func usual(samples []state.Sample) time.Duration {
+	samples = samples[:min(len(samples), lately)]
+	var gaps []time.Duration
+	for i := 1; i < len(samples); i++ {
+		gaps = append(gaps, samples[i-1].At.Sub(samples[i].At))
+	}
+	if len(gaps) == 0 {
+		return 0
+	}
+	slices.Sort(gaps)
+	return gaps[len(gaps)/2]
 }
 
 func (d *decision) count() {
@@ -103,15 +153,20 @@ func (p Policy) Wanted(load float64, units int) int {
 	if units > 0 && math.Abs(load/(p.Target*float64(units))-1) <= p.Tolerance+rounding {
 		return units
 	}
-	return int(min(math.Ceil(load/p.Target-rounding), mostUnits))
+	return p.full(load)
 }
 
-// rounding is what the errors of a division may come to.
+// full returns how many units carry a load if none carries more than the target.
+func (p Policy) full(load float64) int {
+	return int(min(math.Ceil(load/p.Target*(1-rounding)), mostUnits))
+}
+
+// rounding is the part of a quotient that the errors of its division may come to.
 const rounding = 1e-9
 
 func (p Policy) sum(load float64, units, wanted int) string {
 	text := fmt.Sprintf("%s / %s = %s", Number(load), Number(p.Target), Number(load/p.Target))
-	if wanted == units && units > 0 && int(min(math.Ceil(load/p.Target-rounding), mostUnits)) != units {
+	if wanted == units && units > 0 && p.full(load) != units {
 		return fmt.Sprintf("%s -> %d, within the tolerance of %s", text, wanted, Number(p.Tolerance))
 	}
 	return fmt.Sprintf("%s -> %d", text, wanted)
@@ -121,40 +176,6 @@ func (p Policy) sum(load float64, units, wanted int) string {
 func Number(f float64) string {
 	text := strconv.FormatFloat(f, 'f', 2, 64)
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
-}
-
-// since returns when the last thing happened before which nothing counts.
-func (d *decision) since() time.Time {
-	since := d.Since
-	if since.After(d.now) {
-		since = time.Time{}
-	}
-	if last, ok := d.last(); ok && last.At.After(since) {
-		since = last.At
-	}
-	return since
-}
-
-// last returns the newest change.
-func (d *decision) last() (state.Resized, bool) {
-	for _, change := range slices.Backward(d.Changes) {
-		if !change.At.After(d.now) {
-			return change, true
-		}
-	}
-	return state.Resized{}, false
-}
-
-// before returns the samples from that time on, the newest first, without what is measured now.
-func (d *decision) before(begin time.Time) []state.Sample {
-	var counted []state.Sample
-	for _, s := range d.Samples {
-		if s.At.Before(d.now) && !s.At.Before(begin) {
-			counted = append(counted, s)
-		}
-	}
-	slices.SortStableFunc(counted, func(a, b state.Sample) int { return b.At.Compare(a.At) })
-	return counted
 }
 
 // aim returns what the load asks for, or the bound that the number of units is beyond. There have to be as many as the minimum even if the load is not
@@ -230,54 +251,57 @@ func (d *decision) shrink(target int) {
 		target = d.size.Units - d.Policy.DownStep
 		d.cut("down_step", d.Policy.DownStep)
 	}
-	if target == 0 && !d.idle() {
-		target = 1
+	if target == 0 && (!d.idle() || d.size.Units > 1) {
+		target = 1 // the last one goes alone
 	}
 	if target >= d.size.Units || d.paused(PauseIn) || d.cooling() || d.unsettled() {
 		return
 	}
 	d.choose(d.size.Units - target)
 	if d.size.Changes() {
-		d.size.Guard = d.broken()
+		d.size.Guard = cmp.Or(d.broken(), d.lingers())
 	}
 }
 
-// over combines what was asked for in a window that ends now. It is covered if there is a sample as old as the window, and none of those since then
-// is missing: a run that did not come, or did not learn of the load, does not count as calm.
+// over combines what was asked for in a window that ends now. It is covered if the load is known for all of it.
 func (d *decision) over(window time.Duration, combine func(a, b int) int) (wanted int, covered bool) {
 	wanted = d.size.Wanted
-	if window == 0 {
-		return wanted, true
+	samples, covered := d.watched(window)
+	for _, s := range samples {
+		wanted = combine(wanted, s.Wanted)
 	}
+	return wanted, covered
+}
+
+// watched returns the samples that lead from now back through a window, the newest first, and whether they reach through all of it. They end where
+// the load was not known, or where nobody looked for too long: that is never taken for calm.
+func (d *decision) watched(window time.Duration) (samples []state.Sample, covered bool) {
 	later := d.now
-	for _, s := range d.before(d.begin) {
-		if later.Sub(s.At) > window*3/2 {
-			return wanted, false
-		}
-		wanted, later = combine(wanted, s.Wanted), s.At
-		if d.now.Sub(s.At) >= window {
-			return wanted, true
-		}
-	}
-	return wanted, false
-}
-
-// wait notes that there are not samples enough yet.
-func (d *decision) wait(name string, window time.Duration) {
-	d.size.Wait = fmt.Sprintf("%d is asked for, and that has to last for the %s of %s", d.size.Wanted, name, brief(window))
-	d.size.Until = d.begun(window).Add(window)
-}
-
-// begun returns since when there are samples that are not too far apart to cover a window together.
-func (d *decision) begun(window time.Duration) time.Time {
-	begun := d.now
-	for _, s := range d.before(d.begin) {
-		if begun.Sub(s.At) > window*3/2 {
+	for _, s := range d.samples {
+		if d.now.Sub(later) >= window || s.At.Before(d.begin) || !s.Known || later.Sub(s.At) > d.blind(window) {
 			break
 		}
-		begun = s.At
+		samples, later = append(samples, s), s.At
 	}
-	return begun
+	return samples, d.now.Sub(later) >= window
+}
+
+// blind returns for how long nobody may have looked within a window: for half of it; or for as long as is usual and half as long again, but no longer
+// than the window and half as long again.
+func (d *decision) blind(window time.Duration) time.Duration {
+	if d.interval == 0 {
+		return window * 3 / 2
+	}
+	return max(window/2, min(window, d.interval)*3/2)
+}
+
+// wait notes that a window is not covered yet.
+func (d *decision) wait(name string, window time.Duration) {
+	d.size.Wait = fmt.Sprintf("%d is asked for, and that has to last for the %s of %s", d.size.Wanted, name, brief(window))
+	d.size.Until = d.now.Add(window)
+	if samples, _ := d.watched(window); len(samples) > 0 {
+		d.size.Until = samples[len(samples)-1].At.Add(window)
+	}
 }
 
 func (d *decision) paused(direction Pause) bool {
@@ -300,13 +324,15 @@ func (d *decision) cooling() bool {
 // idle says whether there was no load at all for so long that the last unit may go.
 func (d *decision) idle() bool {
 	begun := d.now
-	for _, s := range d.before(d.begin) {
-		if begun.Sub(s.At) > d.Policy.IdleAfter*3/2 || !s.Known || s.Load > 0 {
+	samples, covered := d.watched(d.Policy.IdleAfter)
+	for _, s := range samples {
+		if s.Load > 0 {
+			covered = false
 			break
 		}
 		begun = s.At
 	}
-	if d.Load.Value == 0 && d.now.Sub(begun) >= d.Policy.IdleAfter {
+	if d.Load.Value == 0 && covered {
 		return true
 	}
 	d.size.Wait = "the last unit stays until there was no load for the idle_after of " + brief(d.Policy.IdleAfter)
@@ -319,7 +345,7 @@ func (d *decision) idle() bool {
 // unsettled says whether units come or go, so that what the others have to carry is not known yet.
 func (d *decision) unsettled() bool {
 	for _, u := range d.Input.Units.List {
-		if u.State == resource.UnitStarting && !d.overdue(u) || u.State == resource.UnitLeaving {
+		if (u.State == resource.UnitStarting || u.State == resource.UnitLeaving) && !d.overdue(u) {
 			d.size.Wait = fmt.Sprintf("%s is %s", u.Name, u.State)
 			return true
 		}
@@ -365,16 +391,26 @@ func (d *decision) broken() string {
 	return ""
 }
 
-// overdue says whether a unit has been starting for too long.
+// lingers tells of the first unit that was asked to go and does not. It is in nobody's way where units are added.
+func (d *decision) lingers() string {
+	for _, u := range d.Input.Units.List {
+		if u.State == resource.UnitLeaving && d.overdue(u) {
+			return fmt.Sprintf("%s has been leaving for %s, more than the timeout of %s", u.Name, brief(d.now.Sub(d.began(u))), brief(d.Policy.Timeout))
+		}
+	}
+	return ""
+}
+
+// overdue says whether a unit has been starting, or leaving, for too long.
 func (d *decision) overdue(u resource.Unit) bool {
 	began := d.began(u)
 	return !began.IsZero() && d.now.Sub(began) > d.Policy.Timeout
 }
 
-// began returns since when a unit starts: if nobody says, since the last change.
+// began returns since when a unit starts, or leaves: if nobody says, since the last change.
 func (d *decision) began(u resource.Unit) time.Time {
-	if last, ok := d.last(); ok && u.Since.IsZero() {
-		return last.At
+	if u.Since.IsZero() {
+		return d.last
 	}
 	return u.Since
 }
