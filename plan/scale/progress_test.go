@@ -38,7 +38,7 @@ func TestNoProgress(t *testing.T) {
 		{name: "for the sake of min there are more all the same", policy: func(p *Policy) { guarded(p); p.Min = 6; p.UpWindow = time.Minute }, units: "4", load: 1500, samples: same,
 			changes: three, want: "4 -> 5 for the bounds, min 6, up_step 1"},
 		{name: "additions nobody knew the load of are none", policy: guarded, units: "4", load: 1500, samples: same,
-			changes: []state.Resized{changed(30*minute, 1, 2, -1), three[1], three[2]}, want: "4 -> 5, up_step 1"},
+			changes: []state.Resized{{At: ago(30 * minute), From: 1, To: 2, Load: 1500}, three[1], three[2]}, want: "4 -> 5, up_step 1"},
 	})
 }
 

@@ -321,7 +321,7 @@ func (d *decision) cooling() bool {
 	return true
 }
 
-// idle says whether there was no load at all for so long that the last unit may go.
+// idle says whether there was no load at all, as there is none now, for so long that the last unit may go.
 func (d *decision) idle() bool {
 	begun := d.now
 	samples, covered := d.watched(d.Policy.IdleAfter)
@@ -332,14 +332,11 @@ func (d *decision) idle() bool {
 		}
 		begun = s.At
 	}
-	if d.Load.Value == 0 && covered {
-		return true
-	}
-	d.size.Wait = "the last unit stays until there was no load for the idle_after of " + brief(d.Policy.IdleAfter)
-	if d.Load.Value == 0 {
+	if !covered {
+		d.size.Wait = "the last unit stays until there was no load for the idle_after of " + brief(d.Policy.IdleAfter)
 		d.size.Until = begun.Add(d.Policy.IdleAfter)
 	}
-	return false
+	return covered
 }
 
 // unsettled says whether units come or go, so that what the others have to carry is not known yet.
