@@ -152,7 +152,7 @@ func TestInputIsLeftAlone(t *testing.T) {
 	holds(t, func(t *rapid.T, in Input, size Size) {
 		samples, changes := slices.Clone(in.Samples), slices.Clone(in.Changes)
 		Decide(in)
-		if !slices.Equal(samples, in.Samples) || !slices.Equal(changes, in.Changes) {
+		if !cmp.Equal(samples, in.Samples) || !cmp.Equal(changes, in.Changes) {
 			t.Fatal("it was changed")
 		}
 	})
