@@ -1,6 +1,7 @@
 # make demo   shows cdplan at work: five services, real branches, a cloud of its own
 # make test   installs what the tests need and runs them all; with artifacts=DIR it keeps what they make for people to look at
 # make test-openstack  tries on a real OpenStack what a stand-in cannot tell; brings it up for that, and down again
+# make test-scaling  measures a load by a real RabbitMQ and a real Prometheus, and scales by it
 # make check  all that a change has to pass: format, vet, linters, generated files, and the tests under the race detector
 
 GO     ?= go
@@ -9,7 +10,7 @@ prefix ?= /usr/local
 count  ?= 3
 fuzztime ?= 30s
 
-.PHONY: all build demo test test-openstack check bench crash golden generate fuzz tools install clean
+.PHONY: all build demo test test-openstack test-scaling check bench crash golden generate fuzz tools install clean
 
 all: build
 
@@ -33,6 +34,13 @@ openstack = ./providers/nova/novatest ./providers/nova ./cmd/cdplan
 test-openstack:
 	@test/needs.sh
 	@test/openstack/with $(GO) test -count 1 -timeout 30m -run OpenStack $(openstack) -openstack
+
+# These hold on a real RabbitMQ and a real Prometheus too, which they start themselves (test/scaling).
+scaling = ./providers/meter
+
+test-scaling:
+	@test/needs.sh brz rabbitmq-server prometheus
+	$(GO) test -count 1 -timeout 30m -run Scaling $(scaling) -scaling
 
 check:
 	@test/needs.sh

@@ -52,6 +52,7 @@ var may = map[string][]string{
 	"test/arch":              {},
 	"test/barelist":          {},
 	"test/openstack":         {},
+	"test/scaling":           {},
 }
 
 // homes says, for packages from outside, below which of our directories they may be imported.
@@ -72,7 +73,8 @@ var homes = map[string][]string{
 	"github.com/prometheus":              {"cmd/internal/view"},
 	"github.com/gowebpki/jcs":            {"cmd/internal/view"},
 	"github.com/ohler55/ojg":             {"providers/meter"},
-	"os/exec":                            {"providers/bzr", "providers/child", "providers/juju", "providers/meter", "providers/mojo", "cmd/internal/notify", "examples/stand-in", "test/openstack"},
+	"github.com/rabbitmq/amqp091-go":     {"test/scaling"},
+	"os/exec":                            {"providers/bzr", "providers/child", "providers/juju", "providers/meter", "providers/mojo", "cmd/internal/notify", "examples/stand-in", "test/openstack", "test/scaling"},
 }
 
 // never says where a package that has a home is not wanted all the same.
