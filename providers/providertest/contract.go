@@ -187,6 +187,9 @@ func told(reading resource.Reading) string {
 	for _, c := range reading.Copies {
 		text += fmt.Sprintf("\n%s %s %s %#v %t", c.ID, c.Name, c.Status, c.Object, c.Err != nil)
 	}
+	if reading.Units != nil {
+		text += fmt.Sprintf("\n%+v", *reading.Units)
+	}
 	return text
 }
 
@@ -208,10 +211,12 @@ func (c contract) fits(t *testing.T, typ string, want []resource.Wanted, got []r
 
 func misfit(schema resource.Schema, reading resource.Reading) error {
 	switch {
-	case reading.Err != nil && (reading.Object != cty.NilVal || reading.Copies != nil):
+	case reading.Err != nil && (reading.Object != cty.NilVal || reading.Copies != nil || reading.Units != nil):
 		return errors.New("there is an error and an answer")
 	case schema.Role != resource.Record && reading.Copies != nil:
 		return errors.New("there are copies of what is no record")
+	case (schema.Role == resource.Sized && reading.Err == nil) != (reading.Units != nil):
+		return errors.New("there are units of what is not sized, or none of what is")
 	case schema.Role != resource.Source && reading.Object != cty.NilVal:
 		return errors.New("there is an object of what is no source")
 	case schema.Role == resource.Source && reading.Err == nil:

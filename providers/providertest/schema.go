@@ -84,6 +84,10 @@ func (f *faults) role(s resource.Schema) {
 	case resource.Record:
 		f.has(s, resource.Revisions, cty.Map(resource.RevisionType))
 		f.check(s.Attrs[resource.Revisions].Trigger, "%s is no trigger", resource.Revisions)
+	case resource.Sized:
+		for _, name := range slices.Sorted(maps.Keys(resource.ScalingAttrs())) {
+			f.has(s, name, resource.ScalingAttrs()[name].Type)
+		}
 	default:
 		f.check(false, "it has no role, or an unknown one: %q", s.Role)
 	}
