@@ -1,11 +1,13 @@
-// Package juju asks juju which servers the units of each application run on. It only reads, and it knows three dialects: juju 1 with its
-// environments and services, juju 2 and juju 3 with models and applications.
+// Package juju reads the units of juju's applications, and adds and removes them; a Client tells others which servers they run on. It knows
+// three dialects: juju 1 with its environments and services, juju 2 and juju 3 with models and applications. It changes nothing but the number of
+// units, and forces nothing.
 package juju
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -30,7 +32,7 @@ type Client struct {
 	timeout time.Duration
 	slots   chan struct{} // one place for every process that may run
 
-	asking   singleflight.Group
+	asking   singleflight.Group // programs for their versions
 	mu       sync.Mutex
 	versions map[string]string // by program, of those that have answered
 }
@@ -44,43 +46,62 @@ func New() *Client {
 // user of cdplan has chosen in juju. It returns, for each application, the ids of the servers that its units are on: sorted, each once, and
 // none as long as there are none. An application of which juju cannot tell has an error instead.
 func (c *Client) Servers(ctx context.Context, program, model string) (servers map[string][]string, faults map[string]error, err error) {
-	version, err := c.Version(ctx, program)
-	if err != nil {
-		return nil, nil, err
-	}
-	args, err := statusArgs(version, model)
-	if err != nil {
-		return nil, nil, err
-	}
-	answer, err := c.run(ctx, program, args...)
-	if err == nil {
+	err = c.status(ctx, site{program, model, c.timeout}, func(answer []byte) (err error) {
 		servers, faults, err = parse(answer)
+		return err
+	})
+	return servers, faults, err
+}
+
+// site is a model as a program knows it.
+type site struct {
+	program, model string
+	timeout        time.Duration // of one call
+}
+
+// status asks for the status of the model, and has the answer read. It is asked to write times in a form that does not depend on where it runs.
+func (c *Client) status(ctx context.Context, at site, read func(answer []byte) error) error {
+	version, err := c.version(ctx, at)
+	if err != nil {
+		return err
+	}
+	args, err := statusArgs(version, at.model)
+	if err != nil {
+		return err
+	}
+	answer, err := c.run(ctx, at, args...)
+	if err == nil {
+		err = read(answer)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot ask %s about %s: %w", program, place(version, model), err)
+		return fmt.Errorf("cannot ask %s about %s: %w", at.program, place(version, at.model), err)
 	}
-	return servers, faults, nil
+	return nil
 }
 
 var versionLine = regexp.MustCompile(`^[1-9][0-9]*\.[0-9][-.0-9A-Za-z]*$`)
 
 // Version returns what the program says of its version, such as 2.9.51-ubuntu-amd64. A program that has answered is not asked again.
 func (c *Client) Version(ctx context.Context, program string) (string, error) {
+	return c.version(ctx, site{program: program, timeout: c.timeout})
+}
+
+func (c *Client) version(ctx context.Context, at site) (string, error) {
 	c.mu.Lock()
-	known := c.versions[program]
+	known := c.versions[at.program]
 	c.mu.Unlock()
 	if known != "" {
 		return known, nil
 	}
-	version, err, _ := c.asking.Do(program, func() (any, error) { return c.askVersion(ctx, program) })
+	version, err, _ := c.asking.Do(at.program, func() (any, error) { return c.askVersion(ctx, at) })
 	if err != nil {
-		return "", fmt.Errorf("cannot ask %s for its version: %w", program, err)
+		return "", fmt.Errorf("cannot ask %s for its version: %w", at.program, err)
 	}
 	return version.(string), nil
 }
 
-func (c *Client) askVersion(ctx context.Context, program string) (string, error) {
-	out, err := c.run(ctx, program, "version")
+func (c *Client) askVersion(ctx context.Context, at site) (string, error) {
+	out, err := c.run(ctx, at, "version")
 	if err != nil {
 		return "", err
 	}
@@ -90,18 +111,24 @@ func (c *Client) askVersion(ctx context.Context, program string) (string, error)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.versions[program] = version
+	c.versions[at.program] = version
 	return version, nil
 }
 
 // statusArgs returns the arguments in the dialect of that version.
 func statusArgs(version, model string) ([]string, error) {
+	args, err := modelArgs(version, model)
+	return append([]string{"status", "--format=json"}, args...), err
+}
+
+// modelArgs returns the options that say which model a command is about.
+func modelArgs(version, model string) ([]string, error) {
 	if strings.HasPrefix(model, "-") {
 		return nil, fmt.Errorf("cannot ask juju about the model %q: it looks like an option", model)
 	}
-	args, flag := []string{"status", "--format=json", "-B"}, "-m" // -B: no browser is opened to log in
+	args, flag := []string{"-B"}, "-m" // -B: no browser is opened to log in
 	if isFirst(version) {
-		args, flag = []string{"status", "--format=json"}, "-e"
+		args, flag = nil, "-e"
 	}
 	if model != "" {
 		args = append(args, flag, model)
@@ -123,11 +150,11 @@ func place(version, model string) string {
 }
 
 // run runs juju and returns what it wrote to stdout. It waits for a free place first; the deadline counts from then on.
-func (c *Client) run(ctx context.Context, program string, args ...string) ([]byte, error) {
-	if strings.HasPrefix(program, "-") {
+func (c *Client) run(ctx context.Context, at site, args ...string) ([]byte, error) {
+	if strings.HasPrefix(at.program, "-") {
 		return nil, errors.New("its name looks like an option")
 	}
-	found, err := exec.LookPath(program)
+	found, err := exec.LookPath(at.program)
 	if err != nil {
 		return nil, errors.New("it is not installed, or not on PATH")
 	}
@@ -141,9 +168,9 @@ func (c *Client) run(ctx context.Context, program string, args ...string) ([]byt
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %s", c.timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, at.timeout, fmt.Errorf("no answer within %s", at.timeout))
 	defer cancel()
-	out, err := child.Command{Path: path, Args: args}.Run(ctx)
+	out, err := child.Command{Path: path, Args: args, Env: append(os.Environ(), "JUJU_STATUS_ISO_TIME=true")}.Run(ctx)
 	if exit := (*child.Exit)(nil); errors.As(err, &exit) {
 		return nil, said(exit)
 	}

@@ -15,6 +15,15 @@ type refusal struct {
 	Text string `json:"status-error"`
 }
 
+// condition is one of the statuses that something has.
+type condition struct {
+	refusal
+	Current string `json:"current"`
+	Message string `json:"message"`
+	Since   string `json:"since"`
+	Life    string `json:"life"` // "dying" or "dead"; empty or "alive" for most
+}
+
 // status is what is used of the answer to "juju status --format=json". Juju 1 has services where later ones have applications.
 type status struct {
 	refusal
@@ -29,24 +38,35 @@ type status struct {
 
 type machine struct {
 	refusal
-	JujuStatus    refusal `json:"juju-status"`
-	MachineStatus refusal `json:"machine-status"`
-	InstanceID    string  `json:"instance-id"` // "pending", or nothing, until there is a server
+	JujuStatus     condition          `json:"juju-status"`
+	MachineStatus  condition          `json:"machine-status"`
+	AgentState     string             `json:"agent-state"` // of juju 1, as the next
+	AgentStateInfo string             `json:"agent-state-info"`
+	Life           string             `json:"life"`
+	InstanceID     string             `json:"instance-id"` // "pending", or nothing, until there is a server
+	Controller     string             `json:"controller-member-status"`
+	StateServer    string             `json:"state-server-member-status"` // what juju 1 calls a controller
+	Containers     map[string]machine `json:"containers"`
 }
 
 type application struct {
 	refusal
 	ApplicationStatus refusal         `json:"application-status"`
 	ServiceStatus     refusal         `json:"service-status"`
+	Life              string          `json:"life"`
 	SubordinateTo     []string        `json:"subordinate-to"`
 	Units             map[string]unit `json:"units"`
 }
 
 type unit struct {
 	refusal
-	WorkloadStatus refusal         `json:"workload-status"`
-	JujuStatus     refusal         `json:"juju-status"`
-	AgentStatus    refusal         `json:"agent-status"`
+	WorkloadStatus condition       `json:"workload-status"`
+	JujuStatus     condition       `json:"juju-status"`
+	AgentStatus    condition       `json:"agent-status"` // what late versions of juju 1 call juju-status
+	AgentState     string          `json:"agent-state"`  // of juju 1, as the next
+	AgentStateInfo string          `json:"agent-state-info"`
+	Life           string          `json:"life"`
+	Leader         bool            `json:"leader"`
 	Machine        string          `json:"machine"` // such as 7, or 7/lxd/0 for a container; nothing until there is one
 	Subordinates   map[string]unit `json:"subordinates"`
 }
@@ -61,33 +81,48 @@ func text(refusals ...refusal) string {
 	return ""
 }
 
-func (m machine) fault() string { return text(m.refusal, m.JujuStatus, m.MachineStatus) }
+func (m machine) fault() string {
+	return text(m.refusal, m.JujuStatus.refusal, m.MachineStatus.refusal)
+}
 
 func (a application) fault() string { return text(a.refusal, a.ApplicationStatus, a.ServiceStatus) }
 
-func (u unit) fault() string { return text(u.refusal, u.WorkloadStatus, u.JujuStatus, u.AgentStatus) }
+func (u unit) fault() string {
+	return text(u.refusal, u.WorkloadStatus.refusal, u.JujuStatus.refusal, u.AgentStatus.refusal)
+}
 
 // parse returns the ids of the servers of each application, or an error for those of which juju cannot tell.
 func parse(answer []byte) (servers map[string][]string, faults map[string]error, err error) {
+	s, err := parseStatus(answer)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case s.kubernetes():
+		return nil, nil, errors.New("the model is one of Kubernetes, whose units run on no servers")
+	}
+	servers, faults = s.servers()
+	return servers, faults, nil
+}
+
+// parseStatus returns an answer that says which applications there are. They are in Applications, whichever juju has answered.
+func parseStatus(answer []byte) (status, error) {
 	var s status
 	if err := json.Unmarshal(answer, &s); err != nil {
-		return nil, nil, fmt.Errorf("its answer is not what juju status gives as JSON: %w", err)
+		return s, fmt.Errorf("its answer is not what juju status gives as JSON: %w", err)
 	}
 	if why := text(s.refusal, s.Model.refusal); why != "" {
-		return nil, nil, errors.New(why)
-	}
-	if s.Model.Type == "caas" {
-		return nil, nil, errors.New("the model is one of Kubernetes, whose units run on no servers")
+		return s, errors.New(why)
 	}
 	if s.Applications == nil {
 		s.Applications = s.Services
 	}
 	if s.Applications == nil {
-		return nil, nil, errors.New("its answer names neither applications nor services")
+		return s, errors.New("its answer names neither applications nor services")
 	}
-	servers, faults = s.servers()
-	return servers, faults, nil
+	return s, nil
 }
+
+func (s status) kubernetes() bool { return s.Model.Type == "caas" }
 
 // servers goes through the units in the order of their names, so that the first fault of an application is always the same.
 func (s status) servers() (map[string][]string, map[string]error) {
