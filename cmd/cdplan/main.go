@@ -66,6 +66,7 @@ func exitCode(s os.Signal) int {
 func environment() *cli.Env {
 	stdout := int(os.Stdout.Fd())
 	width, _, _ := term.GetSize(stdout) // 0 where there is no terminal
+	client := juju.New()
 	return &cli.Env{
 		Stdin:          os.Stdin,
 		Stdout:         os.Stdout,
@@ -84,7 +85,7 @@ func environment() *cli.Env {
 		Owner:          state.Owner{PID: os.Getpid(), User: userName(), Command: strings.Join(os.Args, " ")},
 		Version:        version(),
 		GoVersion:      runtime.Version(),
-		Drivers:        []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver(juju.New())},
+		Drivers:        []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver(client), juju.Driver(client)},
 	}
 }
 

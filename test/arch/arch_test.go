@@ -25,7 +25,7 @@ var may = map[string][]string{
 	"providers":               {"providers/resource"},
 	"providers/child":         {},
 	"providers/bzr":           {"providers", "providers/child", "providers/resource"},
-	"providers/juju":          {"providers/child"},
+	"providers/juju":          {"providers", "providers/child", "providers/meter", "providers/resource"},
 	"providers/meter":         {"providers/child", "providers/resource"},
 	"providers/bzr/bzrtest":   {},
 	"providers/mojo":          {"providers", "providers/child", "providers/resource"},
