@@ -3,6 +3,7 @@
 package scale
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -68,11 +69,12 @@ type declared struct {
 	NoProgressAfter *float64 `cty:"no_progress_after"`
 }
 
-// PolicyOf returns the policy that a declaration with the attributes of resource.ScalingAttrs has. The error is an *resource.AttrError.
+// PolicyOf returns the policy that a declaration with the attributes of resource.ScalingAttrs has. The error joins an *resource.AttrError for each
+// attribute that is wrong; one that is not given, and has to be, is not among them.
 func PolicyOf(addr resource.Addr, config resource.Object) (Policy, error) {
 	var d declared
 	if err := resource.Decode(resource.Part(config, resource.ScalingAttrs()), &d); err != nil {
-		return Policy{}, &resource.AttrError{Addr: addr, Summary: "Invalid policy", Detail: err.Error()}
+		return Policy{}, err
 	}
 	r := reader{addr: addr}
 	p := Policy{
@@ -84,17 +86,16 @@ func PolicyOf(addr resource.Addr, config resource.Object) (Policy, error) {
 		Timeout: r.duration("timeout", d.Timeout, defaultTimeout), Pause: r.pause(d.Pause),
 		NoProgressAfter: r.whole("no_progress_after", d.NoProgressAfter, 0, 0),
 	}
-	switch {
-	case r.err != nil:
-		return p, r.err
-	case p.Min > p.Max:
+	if d.Max != nil && p.Min > p.Max {
 		r.fail("min", "The minimum of %d units is more than the maximum of %d.", p.Min, p.Max)
-	case p.Target <= 0:
+	}
+	if d.Target != nil && p.Target <= 0 {
 		r.fail("target", "The load that one unit is to carry has to be more than 0, not %v.", p.Target)
-	case p.Tolerance < 0 || p.Tolerance >= 1:
+	}
+	if p.Tolerance < 0 || p.Tolerance >= 1 {
 		r.fail("tolerance", "The tolerance is a part of the target: 0 or more, and less than 1. It is not %v.", p.Tolerance)
 	}
-	return p, r.err
+	return p, errors.Join(r.errs...)
 }
 
 // Memory returns how long a sample is of use.
@@ -109,16 +110,14 @@ func (p Policy) Memory() time.Duration {
 // progressMemory is how long it is remembered what became of the load after an addition.
 const progressMemory = 6 * time.Hour
 
-// reader reads attributes until one of them is wrong.
+// reader reads attributes, and keeps what is wrong with them.
 type reader struct {
 	addr resource.Addr
-	err  error
+	errs []error
 }
 
 func (r *reader) fail(attr, format string, args ...any) {
-	if r.err == nil {
-		r.err = &resource.AttrError{Addr: r.addr, Attr: attr, Summary: "Invalid value", Detail: fmt.Sprintf(format, args...)}
-	}
+	r.errs = append(r.errs, &resource.AttrError{Addr: r.addr, Attr: attr, Summary: "Invalid value", Detail: fmt.Sprintf(format, args...)})
 }
 
 func (r *reader) whole(attr string, given *float64, otherwise, least int) int {

@@ -101,14 +101,6 @@ func (p *provider) measure(ctx context.Context, w resource.Wanted) resource.Load
 		return load
 	}
 	load.Source = source.String()
-	value, at, err := source.Read(ctx)
-	switch {
-	case err != nil:
-		load.Err = err
-	case at.IsZero():
-		load.Value = value
-	default:
-		load.Value, load.At = value, at.UTC()
-	}
+	load.Value, _, load.Err = source.Read(ctx) // how old it is, the source has seen to
 	return load
 }

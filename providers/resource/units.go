@@ -39,7 +39,7 @@ const (
 // Load is what something Sized has to carry.
 type Load struct {
 	Value  float64   // 0 or more, and finite
-	At     time.Time // when it was measured, or could not be, UTC
+	At     time.Time // when it was asked for, UTC
 	Source string    // what was asked, for people, such as "queue jobs on mq.internal:15672"; it holds no secret
 	Err    error     // no data: the load is not known, which is never the same as 0
 }

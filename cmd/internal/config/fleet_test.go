@@ -18,6 +18,7 @@ import (
 	"launchpad.net/cdplan/plan"
 	"launchpad.net/cdplan/providers"
 	"launchpad.net/cdplan/providers/bzr"
+	"launchpad.net/cdplan/providers/juju"
 	"launchpad.net/cdplan/providers/mojo"
 	"launchpad.net/cdplan/providers/nova"
 	"launchpad.net/cdplan/providers/resource"
@@ -68,7 +69,7 @@ func writeFile(t *testing.T, name string, data []byte) {
 }
 
 func drivers() []providers.Driver {
-	return []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver(nil)}
+	return []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver(nil), juju.Driver(juju.New())}
 }
 
 func load(root string) (*Fleet, hcl.Diagnostics) {
@@ -124,6 +125,8 @@ func attrs(declared plan.Declared) string {
 		switch {
 		case v.Type() == cty.String:
 			fmt.Fprintf(&b, " %s=%s", name, v.AsString())
+		case v.Type() == cty.Number:
+			fmt.Fprintf(&b, " %s=%s", name, v.AsBigFloat().Text('g', -1))
 		case v.Type().IsListType():
 			fmt.Fprintf(&b, " %s=%s", name, joined(v))
 		default:

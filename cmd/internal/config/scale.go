@@ -1,12 +1,10 @@
 package config
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"strconv"
 
-	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"launchpad.net/cdplan/plan/scale"
@@ -35,7 +33,7 @@ func (d *declaration) readScale(needs resource.Addr) {
 	if section == nil {
 		return
 	}
-	addr, known := d.addr("juju_units", "units"), len(d.diags)
+	addr := d.addr("juju_units", "units")
 	schema := d.schemas[addr.Type]
 	d.sources.ranges[place{addr, ""}] = section.Header
 	attrs := map[string]cty.Value{"directory": cty.StringVal(d.directory)}
@@ -50,9 +48,7 @@ func (d *declaration) readScale(needs resource.Addr) {
 		attrs["no_progress_after"] = cty.NumberIntVal(progressOfQueue)
 	}
 	d.declare(addr, []resource.Addr{needs}, attrs)
-	if len(d.diags) == known {
-		d.checkPolicy(addr, section)
-	}
+	d.checkPolicy(addr)
 }
 
 // scaleValue returns a text as the value of its attribute.
@@ -77,16 +73,10 @@ func (d *declaration) missingScale(section *section, key string) {
 	d.add(fault("Missing key", &section.Header, "The section [scale] needs the key %q. %s", key, d.schemas["juju_units"].Attrs[key].Doc))
 }
 
-// checkPolicy reports what is wrong with the policy as a whole.
-func (d *declaration) checkPolicy(addr resource.Addr, section *section) {
-	var attr *resource.AttrError
-	if _, err := scale.PolicyOf(addr, d.service.Resources[len(d.service.Resources)-1].Config); errors.As(err, &attr) {
-		subject, written := d.sources.ranges[place{addr, attr.Attr}]
-		if !written {
-			subject = section.Header
-		}
-		d.add(&hcl.Diagnostic{Severity: hcl.DiagError, Summary: attr.Summary, Detail: attr.Detail, Subject: &subject})
-	}
+// checkPolicy reports what is wrong with the policy that was declared last.
+func (d *declaration) checkPolicy(addr resource.Addr) {
+	_, err := scale.PolicyOf(addr, d.service.Resources[len(d.service.Resources)-1].Config)
+	d.add(d.sources.Diagnose(err)...)
 }
 
 // unitsStamped returns the attributes that make the stamp that of the servers of the units, where nothing else says which servers are the service's.
