@@ -13,6 +13,7 @@ import (
 
 	"launchpad.net/cdplan/providers"
 	"launchpad.net/cdplan/providers/bzr"
+	"launchpad.net/cdplan/providers/juju"
 	"launchpad.net/cdplan/providers/mojo"
 	"launchpad.net/cdplan/providers/nova"
 	"launchpad.net/cdplan/providers/resource"
@@ -67,7 +68,7 @@ func cdplanWith(ctx context.Context, t *testing.T, state string, services map[st
 			t.Fatal(err)
 		}
 	}
-	drivers := []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver(nil)}
+	drivers := []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver(nil), juju.Driver(juju.New())}
 	for i, answer := range answers {
 		drivers[i].Open = func(context.Context, cty.Value) (providers.Provider, error) { return answer, nil }
 	}

@@ -18,6 +18,7 @@ import (
 	"launchpad.net/cdplan/cmd/internal/config"
 	"launchpad.net/cdplan/providers"
 	"launchpad.net/cdplan/providers/bzr"
+	"launchpad.net/cdplan/providers/juju"
 	"launchpad.net/cdplan/providers/mojo"
 	"launchpad.net/cdplan/providers/nova"
 )
@@ -28,7 +29,7 @@ const docs = "../../../docs"
 
 // TestReference holds the reference in docs/ to what the program says of itself. With -update it writes it.
 func TestReference(t *testing.T) {
-	files, err := reference(&Env{Getenv: os.Getenv, Drivers: []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver(nil)}})
+	files, err := reference(&Env{Getenv: os.Getenv, Drivers: []providers.Driver{bzr.Driver(), mojo.Driver(), nova.Driver(nil), juju.Driver(juju.New())}})
 	if err != nil {
 		t.Fatal(err)
 	}
