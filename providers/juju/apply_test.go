@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"launchpad.net/cdplan/providers"
 	"launchpad.net/cdplan/providers/resource"
 )
 
@@ -175,6 +176,15 @@ func (s *stage) resize(ctx context.Context, resize resource.Resize, attrs ...str
 	return err
 }
 
+func TestAbilities(t *testing.T) {
+	if _, ok := any(&provider{}).(providers.Scaler); !ok {
+		t.Error("it measures nothing")
+	}
+	if _, ok := any(&provider{}).(providers.Checker); !ok {
+		t.Error("it checks nothing")
+	}
+}
+
 func TestAdd(t *testing.T) {
 	for version, want := range map[string]string{
 		first:                 "add-unit -e prod -n 2 worker",
@@ -188,7 +198,7 @@ func TestAdd(t *testing.T) {
 			is := func(units ...string) string {
 				return says(t, version, append(units, "worker/4 leader 1=s1", "worker/9 idle 2=s2", "web/0 hook 3!quota")...)
 			}
-			s := newStage(t, version, is(), is("worker/10 allocating"), is("worker/10 allocating 5", "worker/11 allocating 6"), is("worker/10 allocating 5=s5", "worker/11 allocating 6"),
+			s := newStage(t, version, is(), is(), is("worker/10 allocating", "worker/11 allocating"), is("worker/10 allocating 5", "worker/11 allocating 6"), is("worker/10 allocating 5=s5", "worker/11 allocating 6"),
 				is("worker/10 blocked 5=s5", "worker/11 allocating 6=s6"))
 			if err := s.resize(t.Context(), resource.Resize{From: 2, To: 4}); err != nil {
 				t.Error(err)
@@ -204,7 +214,7 @@ func TestAdd(t *testing.T) {
 			if diff := cmp.Diff(told, s.events); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
-			if asked := len(lines(t, filepath.Join(s.dir, "asked"))); asked > 5 {
+			if asked := len(lines(t, filepath.Join(s.dir, "asked"))); asked != 6 {
 				t.Errorf("juju was asked %d times", asked)
 			}
 		})
@@ -371,6 +381,26 @@ func TestDestroyMachines(t *testing.T) {
 				t.Errorf("juju was told (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A machine that two of the units were on is destroyed once, and one of juju's own never.
+func TestIdleMachines(t *testing.T) {
+	s := newStage(t, first, says(t, first, "worker/9 idle 2=s2", "worker/8 idle 2=s2"), `{"services":{"worker":{}},"machines":{"2":{"instance-id":"s2"}}}`)
+	if err := s.resize(t.Context(), resource.Resize{From: 2, To: 0, Remove: []string{"worker/9", "worker/8"}}); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"destroy-unit -e prod worker/9 worker/8", "destroy-machine -e prod 2"}, s.commands()); diff != "" {
+		t.Errorf("juju was told (-want +got):\n%s", diff)
+	}
+	now, err := parseStatus([]byte(says(t, first, "worker/8 idle 2=s2", "- - 3=s3")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for number, want := range map[string]bool{"0": false, "2": false, "3": true, "4": false, "": false, "3/lxc/0": false} {
+		if now.idle(number) != want {
+			t.Errorf("machine %q: want idle %t", number, want)
+		}
 	}
 }
 

@@ -16,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/zclconf/go-cty/cty"
 
-	"launchpad.net/cdplan/providers"
 	"launchpad.net/cdplan/providers/providertest"
 	"launchpad.net/cdplan/providers/resource"
 )
@@ -71,15 +70,6 @@ func answers(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return "cat " + path
-}
-
-func TestAbilities(t *testing.T) {
-	if _, ok := any(&provider{}).(providers.Scaler); !ok {
-		t.Error("it measures nothing")
-	}
-	if _, ok := any(&provider{}).(providers.Checker); !ok {
-		t.Error("it checks nothing")
-	}
 }
 
 func TestSettings(t *testing.T) {
