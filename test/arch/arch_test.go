@@ -66,7 +66,7 @@ var homes = map[string][]string{
 	"github.com/gophercloud/gophercloud": {"providers/nova", "examples/stand-in", "test/barelist", "test/openstack"},
 	"github.com/mitchellh/go-wordwrap":   {"cmd/internal/view"},
 	"github.com/zclconf/go-cty":          {"providers", "plan", "cmd/internal/config"},
-	"github.com/google/renameio":         {"cmd/internal/cli", "providers/mojo", "state"},
+	"github.com/google/renameio":         {"cmd/internal/cli", "examples/stand-in/juju", "providers/mojo", "state"},
 	"golang.org/x/sys":                   {"state"},
 	"golang.org/x/text":                  {"cmd/internal/view"},
 	"modernc.org/sqlite":                 {"state"},

@@ -1,4 +1,4 @@
-// Package auth logs the stand-ins in to the cloud that they find in the environment.
+// Package auth logs the stand-ins in to the cloud that they find in the environment, and boots their servers there.
 package auth
 
 import (

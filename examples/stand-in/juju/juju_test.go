@@ -115,7 +115,8 @@ func TestRefusals(t *testing.T) {
 		{"3.6.1", "no", "status", "please enter password for admin on stand-in: \nERROR cannot read password: EOF"},
 		{"3.6.1", "", "status a b", "one application"},
 		{"3.6.1", "", "status --format=yaml", "invalid value"},
-		{"3.6.1", "", "add-unit api", "is not a juju command"},
+		{"3.6.1", "", "add-relation api db", "is not a juju command"},
+		{"3.6.1", "", "add-unit api", "set $JUJU_STANDIN_STATE"},
 	} {
 		t.Setenv("JUJU_STANDIN_VERSION", test.version)
 		t.Setenv("JUJU_STANDIN_LOGGED_OUT", test.logged)

@@ -1,65 +1,18 @@
 package main
 
 import (
-	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
-
-	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
-
-	"launchpad.net/cdplan/examples/stand-in/auth"
+	"time"
 )
 
-// unit is one unit of an application, with its machine.
-type unit struct {
-	application string
-	number      int // from 0
-	machine     int // from 0; machines are numbered in the order of their servers' names
-	server      string
-	active      bool
-	controller  bool // no unit: juju 1 has its own server among the machines
-}
-
-func (u unit) name() string { return fmt.Sprintf("%s/%d", u.application, u.number) }
-
-// serverName is what the stand-in for mojo calls a server: the application, and a number from 1.
-var serverName = regexp.MustCompile(`^juju-(.+)-machine-([0-9]{1,9})$`)
-
-// list returns the units, ordered by the names of their servers. Servers with other names are none of juju's.
-func list(ctx context.Context) ([]unit, error) {
-	compute, err := auth.Compute(ctx)
-	if err != nil {
-		return nil, err
-	}
-	pages, err := servers.List(compute, servers.ListOpts{}).AllPages(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("cannot list servers: %w", err)
-	}
-	all, err := servers.ExtractServers(pages)
-	if err != nil {
-		return nil, fmt.Errorf("cannot list servers: %w", err)
-	}
-	slices.SortFunc(all, func(a, b servers.Server) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
-	var units []unit
-	for _, s := range all {
-		if m := serverName.FindStringSubmatch(s.Name); m != nil {
-			number, _ := strconv.Atoi(m[2]) // it has digits, and few
-			units = append(units, unit{application: m[1], number: max(number-1, 0), machine: len(units), server: s.ID, active: s.Status == "ACTIVE",
-				controller: s.Metadata["juju-is-controller"] == "true" || s.Metadata["juju-is-state"] == "true"})
-		}
-	}
-	return units, nil
-}
-
-func only(units []unit, application string) []unit {
-	return slices.DeleteFunc(units, func(u unit) bool { return u.application != application })
+func only(units []*unit, application string) []*unit {
+	return slices.DeleteFunc(slices.Clone(units), func(u *unit) bool { return u.Application != application })
 }
 
 // object is a JSON object.
@@ -67,50 +20,53 @@ type object = map[string]any
 
 func current(status string) object { return object{"current": status} }
 
-// writeJSON writes the units in the dialect.
-func (j standIn) writeJSON(units []unit) error {
+// report is the status in the making.
+type report struct {
+	standIn
+	*world
+}
+
+// writeJSON writes the status in the dialect: of all, or of one application.
+func (j standIn) writeJSON(w *world, application string) error {
+	r := report{j, w}
 	machines, applications := object{}, object{}
-	for _, u := range units {
-		if u.controller && !j.old() {
-			continue // it is in a model of its own
+	for name := range w.Next {
+		if application == "" || application == name {
+			applications[name] = r.application(name)
 		}
-		machines[strconv.Itoa(u.machine)] = j.machine(u)
-		if u.controller {
-			continue
+	}
+	for _, u := range w.Units {
+		switch {
+		case application != "" && application != u.Application:
+		case u.Controller && !j.old(): // it is in a model of its own
+		case !j.kubernetes:
+			machines[strconv.Itoa(u.Machine)] = r.machine(u)
 		}
-		if applications[u.application] == nil {
-			applications[u.application] = j.application(u.application)
-		}
-		applications[u.application].(object)["units"].(object)[u.name()] = j.unit(u)
 	}
 	answer := object{"machines": machines}
 	if j.old() {
 		answer["environment"], answer["services"] = j.model, applications
 	} else {
-		answer["applications"], answer["controller"] = applications, object{"timestamp": "00:00:00Z"}
-		answer["model"] = object{"name": j.model, "type": "iaas", "controller": "stand-in", "version": strings.SplitN(j.version, "-", 2)[0]}
+		answer["applications"], answer["controller"] = applications, object{"timestamp": w.Now.Format("15:04:05Z")}
+		typ := "iaas"
+		if j.kubernetes {
+			typ = "caas"
+		}
+		answer["model"] = object{"name": j.model, "type": typ, "controller": "stand-in", "version": strings.SplitN(j.version, "-", 2)[0]}
 	}
 	return json.NewEncoder(j.stdout).Encode(answer)
 }
 
-func (j standIn) machine(u unit) object {
-	state := "pending"
-	if u.active {
-		state = "started"
+func (r report) application(name string) object {
+	units := object{}
+	leader := r.leader(name)
+	for _, u := range only(r.Units, name) {
+		if u.there() {
+			units[u.name()] = r.unit(u, u == leader)
+		}
 	}
-	if !j.old() {
-		return j.withSeries(object{"instance-id": u.server, "juju-status": current(state), "machine-status": current("running")})
-	}
-	machine := object{"instance-id": u.server, "agent-state": state}
-	if u.controller {
-		machine["state-server-member-status"] = "has-vote"
-	}
-	return j.withSeries(machine)
-}
-
-func (j standIn) application(name string) object {
-	application := j.withSeries(object{"charm": name, "exposed": false, "units": object{}})
-	if j.old() {
+	application := r.withSeries(object{"charm": name, "exposed": false, "units": units})
+	if r.old() {
 		application["service-status"] = current("active")
 	} else {
 		application["application-status"] = current("active")
@@ -118,17 +74,120 @@ func (j standIn) application(name string) object {
 	return application
 }
 
-func (j standIn) unit(u unit) object {
-	machine := strconv.Itoa(u.machine)
-	if j.old() {
-		return object{"agent-state": "started", "machine": machine}
+// leader returns the unit with the lowest number of those that stay; nil if none does.
+func (r report) leader(application string) (leader *unit) {
+	for _, u := range only(r.Units, application) {
+		if u.there() && u.Dying.IsZero() && (leader == nil || u.Number < leader.Number) {
+			leader = u
+		}
 	}
-	return object{"workload-status": current("active"), "juju-status": current("idle"), "machine": machine}
+	return leader
+}
+
+const noQuota = "Quota exceeded for instances: Requested 1, but already used all of them"
+
+func (r report) machine(u *unit) object {
+	id, state, status, message := u.Server, "pending", "running", ""
+	if u.active {
+		state = "started"
+	}
+	if u.Server == "" {
+		id, status = "pending", "allocating"
+		if r.has(faultQuota) && r.age(u) >= bootsAfter {
+			status, message = "provisioning error", noQuota
+		}
+	}
+	if !r.old() {
+		return r.withSeries(object{"instance-id": id, "juju-status": current(state), "machine-status": object{"current": status, "message": message}})
+	}
+	machine := object{"instance-id": id, "agent-state": state}
+	if message != "" {
+		machine["agent-state"], machine["agent-state-info"] = "error", message
+	}
+	if u.Controller {
+		machine["state-server-member-status"] = "has-vote"
+	}
+	return r.withSeries(machine)
+}
+
+// condition is what is told of a unit.
+type condition struct {
+	workload, workloadText string
+	agent, agentText       string
+	since                  time.Time
+}
+
+func (r report) condition(u *unit) condition {
+	age, served := r.age(u), u.Server != "" || r.kubernetes
+	switch {
+	case !u.Dying.IsZero() && r.has(faultStopHook):
+		return condition{"error", `hook failed: "stop"`, "idle", "", u.Dying}
+	case !u.Dying.IsZero():
+		return condition{"maintenance", "", "executing", "running stop hook", u.Dying}
+	case u.Born.IsZero():
+		return condition{"active", "", "idle", "", time.Time{}}
+	case !served || age < bootsAfter:
+		return condition{"waiting", "waiting for machine", "allocating", "", u.Born}
+	case r.has(faultInstallHook):
+		return condition{"error", `hook failed: "install"`, "idle", "", u.Born.Add(bootsAfter)}
+	case age < installsAfter:
+		return condition{"waiting", "installing agent", "allocating", "", u.Born}
+	case age < worksAfter:
+		return condition{"maintenance", "installing charm software", "executing", "running install hook", u.Born}
+	}
+	return condition{"active", "", "idle", "", u.Born.Add(worksAfter)}
+}
+
+func (r report) unit(u *unit, leads bool) object {
+	if r.has(faultStatusError) {
+		return object{"status-error": "cannot get the status of unit " + u.name()}
+	}
+	c := r.condition(u)
+	told := object{}
+	if !r.kubernetes {
+		told["machine"] = strconv.Itoa(u.Machine)
+	}
+	if !r.old() {
+		told["workload-status"], told["juju-status"] = r.status(c.workload, c.workloadText, c.since), r.status(c.agent, c.agentText, c.since)
+		if leads {
+			told["leader"] = true
+		}
+		if !u.Dying.IsZero() {
+			told["juju-status"].(object)["life"] = "dying"
+		}
+		return told
+	}
+	told["agent-state"] = map[string]string{"idle": "started", "executing": "installed", "allocating": "pending"}[c.agent]
+	if c.workload == "error" {
+		told["agent-state"], told["agent-state-info"] = "error", c.workloadText
+	}
+	if !u.Dying.IsZero() {
+		told["life"] = "dying"
+		if c.workload != "error" {
+			told["agent-state"] = "started"
+		}
+	}
+	return told
+}
+
+func (r report) status(current, message string, since time.Time) object {
+	status := object{"current": current}
+	if message != "" {
+		status["message"] = message
+	}
+	switch {
+	case since.IsZero():
+	case r.iso:
+		status["since"] = since.UTC().Format("2006-01-02 15:04:05Z")
+	default:
+		status["since"] = since.Local().Format("02 Jan 2006 15:04:05Z07:00")
+	}
+	return status
 }
 
 // withSeries adds what juju 3 calls a base.
-func (j standIn) withSeries(o object) object {
-	if strings.HasPrefix(j.version, "1.") || strings.HasPrefix(j.version, "2.") {
+func (r report) withSeries(o object) object {
+	if strings.HasPrefix(r.version, "1.") || strings.HasPrefix(r.version, "2.") {
 		o["series"] = "focal"
 	} else {
 		o["base"] = object{"name": "ubuntu", "channel": "22.04"}
@@ -136,12 +195,12 @@ func (j standIn) withSeries(o object) object {
 	return o
 }
 
-func writeTable(w io.Writer, units []unit) error {
+func writeTable(w io.Writer, units []*unit) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	lines := []string{"Unit\tMachine\tInst id"}
 	for _, u := range units {
-		if !u.controller {
-			lines = append(lines, fmt.Sprintf("%s\t%d\t%s", u.name(), u.machine, u.server))
+		if u.there() {
+			lines = append(lines, fmt.Sprintf("%s\t%d\t%s", u.name(), u.Machine, u.Server))
 		}
 	}
 	for _, line := range lines {

@@ -68,46 +68,12 @@ func (r *run) bootMissing(ctx context.Context, compute *gophercloud.ServiceClien
 			r.infof("%s is there", name)
 			continue
 		}
-		if ids[i], err = boot(ctx, compute, name, fmt.Sprintf("%s/%d", application(pattern), i)); err != nil {
+		if ids[i], err = auth.Boot(ctx, compute, name, map[string]string{"juju-units-deployed": fmt.Sprintf("%s/%d", application(pattern), i)}); err != nil {
 			return nil, fmt.Errorf("cannot boot %s: %w", name, err)
 		}
 		r.infof("booting %s", name)
 	}
 	return ids, nil
-}
-
-// boot orders a server without a network, of any flavor and image.
-func boot(ctx context.Context, compute *gophercloud.ServiceClient, name, unit string) (string, error) {
-	flavor, err := last(ctx, compute, "flavors")
-	if err != nil {
-		return "", err
-	}
-	image, err := last(ctx, compute, "images")
-	if err != nil {
-		return "", err
-	}
-	options := servers.CreateOpts{
-		Name: name, FlavorRef: flavor, ImageRef: image, Networks: "none", Metadata: map[string]string{"juju-units-deployed": unit},
-	}
-	recent := *compute
-	recent.Microversion = "2.37" // the first that knows of servers without a network
-	s, err := servers.Create(ctx, &recent, options, nil).Extract()
-	if err != nil {
-		return "", err
-	}
-	return s.ID, nil
-}
-
-// last returns the id of the last of nova's flavors or images. That is the oldest image; younger ones may be copies of servers.
-func last(ctx context.Context, compute *gophercloud.ServiceClient, kind string) (string, error) {
-	var all map[string][]struct{ ID string }
-	if _, err := compute.Get(ctx, compute.ServiceURL(kind), &all, nil); err != nil {
-		return "", err
-	}
-	if len(all[kind]) == 0 {
-		return "", fmt.Errorf("the cloud has no %s", kind)
-	}
-	return all[kind][len(all[kind])-1].ID, nil
 }
 
 // application returns what stands between juju- and -machine-%d.
