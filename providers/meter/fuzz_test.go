@@ -28,7 +28,7 @@ func written(t *testing.T, value float64, text string) {
 }
 
 func FuzzQueue(f *testing.F) {
-	for _, body := range []string{`{"messages":5}`, `{"messages":null}`, `{"messages_ready":0}`, `{"reason":"x"}`, ``, `[]`, `{"messages":-1}`} {
+	for _, body := range []string{`{"messages":5,"state":"running"}`, `{"messages":0,"state":"stopped"}`, `{"messages":null}`, `{"messages_ready":0,"state":"idle"}`, `{"reason":"x"}`, ``, `[]`, `{"messages":-1}`} {
 		f.Add(200, body, "")
 		f.Add(404, body, "ready")
 	}
@@ -40,8 +40,8 @@ func FuzzQueue(f *testing.F) {
 		}
 		value, err = load(value)
 		sound(t, value, err)
-		var fields map[string]*json.Number
-		if json.Unmarshal([]byte(body), &fields) == nil && fields[s.column()] == nil || status != 200 {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(body), &fields); err != nil || fields[s.column()] == nil || fields["state"] == nil || status != 200 {
 			t.Errorf("got %v from %d %q", value, status, body)
 		}
 		written(t, value, body)

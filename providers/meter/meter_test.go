@@ -265,17 +265,17 @@ func TestQueue(t *testing.T) {
 	for _, test := range []struct {
 		vhost, queue, count, path, field string
 	}{
-		{"", "jobs", "", "/api/queues/%2F/jobs?columns=messages", "messages"},
-		{"/", "jobs", "both", "/api/queues/%2F/jobs?columns=messages", "messages"},
-		{"/ci", "jobs", "ready", "/api/queues/%2Fci/jobs?columns=messages_ready", "messages_ready"},
-		{"ci", "a/b c?d#e%f", "unacknowledged", "/api/queues/ci/a%2Fb%20c%3Fd%23e%25f?columns=messages_unacknowledged", "messages_unacknowledged"},
+		{"", "jobs", "", "/api/queues/%2F/jobs?columns=state,messages", "messages"},
+		{"/", "jobs", "both", "/api/queues/%2F/jobs?columns=state,messages", "messages"},
+		{"/ci", "jobs", "ready", "/api/queues/%2Fci/jobs?columns=state,messages_ready", "messages_ready"},
+		{"ci", "a/b c?d#e%f", "unacknowledged", "/api/queues/ci/a%2Fb%20c%3Fd%23e%25f?columns=state,messages_unacknowledged", "messages_unacknowledged"},
 	} {
 		for _, base := range []string{"", "/", "/rabbit/", "/rabbit"} {
 			var asked, login string
 			url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				user, given, _ := r.BasicAuth()
 				asked, login = r.Method+" "+r.RequestURI, user+" "+given
-				_, _ = fmt.Fprintf(w, `{"messages":1,"messages_ready":1,"messages_unacknowledged":1,%q:1450}`, test.field)
+				_, _ = fmt.Fprintf(w, `{"state":"running","messages":1,"messages_ready":1,"messages_unacknowledged":1,%q:1450}`, test.field)
 			})
 			s := queue(t, url+base)
 			s.VHost, s.Queue, s.Count = test.vhost, test.queue, test.count
@@ -291,11 +291,13 @@ func TestQueue(t *testing.T) {
 }
 
 func TestQueueEmpty(t *testing.T) {
-	mustRead(t, queue(t, says(t, 200, `{"messages":0}`)), 0)
+	for _, state := range []string{"running", "idle", "flow", "syncing"} {
+		mustRead(t, queue(t, says(t, 200, `{"messages":0,"state":"`+state+`"}`)), 0)
+	}
 }
 
 func TestNoQueue(t *testing.T) {
-	lacks := `there is no number "messages" in what RabbitMQ says of the queue`
+	lacks := `there is no "messages", or no state, in what RabbitMQ says of the queue`
 	for _, test := range []struct {
 		name   string
 		status int
@@ -303,10 +305,16 @@ func TestNoQueue(t *testing.T) {
 		want   string
 	}{
 		{"no field", 200, `{}`, lacks},
-		{"no field, as a new queue has it", 200, `{"name":"jobs","messages_ready":3}`, lacks},
-		{"null", 200, `{"messages":null}`, lacks},
-		{"a text", 200, `{"messages":"5"}`, lacks},
-		{"another case", 200, `{"MESSAGES":5}`, lacks},
+		{"another field", 200, `{"state":"running","messages_ready":3}`, lacks},
+		{"null", 200, `{"messages":null,"state":"running"}`, lacks},
+		{"a text", 200, `{"messages":"5","state":"running"}`, lacks},
+		{"another case", 200, `{"MESSAGES":5,"state":"running"}`, lacks},
+		{"no state", 200, `{"messages":5}`, lacks},
+		{"null for a state", 200, `{"messages":5,"state":null}`, lacks},
+		{"a queue of a virtual host that is stopped", 200, `{"messages":0,"state":"stopped"}`, `the queue is in the state "stopped"`},
+		{"a queue that crashed", 200, `{"messages":0,"state":"crashed"}`, `the queue is in the state "crashed"`},
+		{"a queue whose node is down", 200, `{"state":"down"}`, `the queue is in the state "down"`},
+		{"a queue without a majority", 200, `{"messages":3,"state":"minority"}`, `the queue is in the state "minority"`},
 		{"a list", 200, `[{"messages":5}]`, "no JSON"},
 		{"null as a whole", 200, `null`, lacks},
 		{"nothing", 200, ``, "its answer is no JSON"},
@@ -314,7 +322,7 @@ func TestNoQueue(t *testing.T) {
 		{"cut off", 200, `{"messages":5`, "its answer is no JSON"},
 		{"more behind", 200, `{"messages":5} {"messages":6}`, "its answer is no JSON"},
 		{"too large", 200, `{"messages":1e999}`, "its answer is no JSON"},
-		{"less than nothing", 200, `{"messages":-1}`, "never less than 0"},
+		{"less than nothing", 200, `{"messages":-1,"state":"running"}`, "never less than 0"},
 		{"no queue", 404, `{"error":"Object Not Found","reason":"Not Found"}`, `there is no queue "jobs" in the virtual host "/"`},
 		{"no RabbitMQ", 404, `Not Found`, "the server answers 404 Not Found"},
 		{"a queue beside a failure", 500, `{"messages":5}`, "the server answers 500 Internal Server Error"},
@@ -588,7 +596,7 @@ func TestSecretsStay(t *testing.T) {
 	asked := false
 	other := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		asked = true
-		_, _ = fmt.Fprint(w, `{"messages":5,"load":5}`)
+		_, _ = fmt.Fprint(w, `{"messages":5,"state":"running","load":5}`)
 	})
 	away := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, other+"/x?"+r.URL.RawQuery, http.StatusFound)
@@ -607,7 +615,7 @@ func TestSecretsStay(t *testing.T) {
 			http.Redirect(w, r, "/moved"+r.RequestURI, http.StatusMovedPermanently)
 			return
 		}
-		_, _ = fmt.Fprint(w, `{"messages":5}`)
+		_, _ = fmt.Fprint(w, `{"messages":5,"state":"running"}`)
 	})
 	mustRead(t, queue(t, here), 5)
 	if diff := cmp.Diff([]string{password, password, password}, logins); diff != "" {
@@ -665,7 +673,7 @@ func TestUnreachable(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	long := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = fmt.Fprintf(w, `{"messages":5%s}`, strings.Repeat(" ", maxAnswer))
+		_, _ = fmt.Fprintf(w, `{"messages":5,"state":"running"%s}`, strings.Repeat(" ", maxAnswer))
 	})
 	mustFail(t, queue(t, long), "its answer is longer than 1048576 bytes")
 	cut := serve(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -7,8 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
+
+// alive are the states of a queue that says how many messages it has. One that is stopped or crashed, as all of a virtual host are that had an error on
+// its disk, says 0.
+var alive = []string{"running", "idle", "flow", "syncing"}
 
 func (s Source) vhost() string { return cmp.Or(s.VHost, defaultVHost) }
 
@@ -23,9 +28,9 @@ func (s Source) column() string {
 	return "messages"
 }
 
-// rabbitMQ asks the management API of RabbitMQ for the one number that is wanted.
+// rabbitMQ asks the management API of RabbitMQ for the one number that is wanted, and whether to believe it.
 func (q question) rabbitMQ(ctx context.Context) (float64, error) {
-	address := fmt.Sprintf("%s/api/queues/%s/%s?columns=%s", strings.TrimRight(q.URL, "/"), url.PathEscape(q.vhost()), url.PathEscape(q.Queue), q.column())
+	address := fmt.Sprintf("%s/api/queues/%s/%s?columns=state,%s", strings.TrimRight(q.URL, "/"), url.PathEscape(q.vhost()), url.PathEscape(q.Queue), q.column())
 	a, err := q.get(ctx, address)
 	if err != nil {
 		return 0, err
@@ -47,8 +52,12 @@ func parseQueue(a answer, s Source) (float64, error) {
 		return 0, errNoJSON
 	}
 	messages, known := queue[s.column()].(float64)
-	if !known {
-		return 0, fmt.Errorf("there is no number %q in what RabbitMQ says of the queue: it is too new, its node is down, or statistics are switched off", s.column())
+	state, _ := queue["state"].(string)
+	switch {
+	case state != "" && !slices.Contains(alive, state):
+		return 0, fmt.Errorf("the queue is in the state %q, in which nobody knows its messages", shorten(state))
+	case !known || state == "":
+		return 0, fmt.Errorf("there is no %q, or no state, in what RabbitMQ says of the queue: it is too new, its node is down, or statistics are switched off", s.column())
 	}
 	return messages, nil
 }

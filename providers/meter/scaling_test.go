@@ -87,6 +87,8 @@ func TestScalingRabbitMQ(t *testing.T) {
 	wrong.PasswordFile = write(t, "wrong-one", 0o600)
 	mustFail(t, wrong, "the login is refused with 401")
 	t.Run("tags", func(t *testing.T) { rights(t, r, source) })
+	r.StopVHost("/ci")
+	fails(t, source("/ci", "jobs", "both"), `the queue is in the state "stopped"`)
 	r.Stop()
 	mustFail(t, source("/ci", "jobs", ""), "connection refused")
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,6 +19,8 @@ const (
 	Admin    = "admin"
 	Password = "hush-hush-admin"
 )
+
+const node = "cdplan@localhost"
 
 // RabbitMQ is a broker. Its methods fail the test that started it.
 type RabbitMQ struct {
@@ -59,7 +62,7 @@ log.file = false
 		"ERL_EPMD_ADDRESS=127.0.0.1",
 		fmt.Sprintf("ERL_EPMD_PORT=%d", port[3]),
 		fmt.Sprintf("RABBITMQ_DIST_PORT=%d", port[4]),
-		"RABBITMQ_NODENAME=cdplan@localhost",
+		"RABBITMQ_NODENAME=" + node,
 		"RABBITMQ_CONF_ENV_FILE=" + filepath.Join(dir, "env"),
 		"RABBITMQ_CONFIG_FILE=" + filepath.Join(dir, "rabbitmq.conf"),
 		"RABBITMQ_ADVANCED_CONFIG_FILE=" + filepath.Join(dir, "none"),
@@ -97,6 +100,16 @@ func (r *RabbitMQ) Permit(user, vhost, names string) {
 	body, err := json.Marshal(map[string]string{"configure": names, "write": names, "read": names})
 	r.must(err)
 	r.must(r.put("permissions/"+url.PathEscape(vhost)+"/"+url.PathEscape(user), string(body)))
+}
+
+// StopVHost stops a virtual host, as RabbitMQ does after an error on its disk.
+func (r *RabbitMQ) StopVHost(name string) {
+	r.t.Helper()
+	ctl := exec.Command("/usr/lib/rabbitmq/bin/rabbitmqctl", "-n", node, "eval", fmt.Sprintf("rabbit_vhost_sup_sup:stop_and_delete_vhost(<<%q>>).", name))
+	ctl.Env = r.process.cmd.Env
+	if out, err := ctl.CombinedOutput(); err != nil {
+		r.t.Fatalf("cannot stop the virtual host %s: %v\n%s", name, err, out)
+	}
 }
 
 func (r *RabbitMQ) must(err error) {
