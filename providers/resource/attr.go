@@ -50,7 +50,7 @@ func Decode(o Object, target any) error {
 
 // Part returns the object that has those of the attributes of o alone which the schema's attributes name; cty.NilVal for no object.
 func Part(o Object, attrs map[string]Attr) Object {
-	if o == cty.NilVal || o.IsNull() {
+	if o == cty.NilVal || !o.Type().IsObjectType() || o.IsNull() {
 		return cty.NilVal
 	}
 	values := make(map[string]cty.Value, len(attrs))

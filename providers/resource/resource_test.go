@@ -293,3 +293,18 @@ func TestParseAddr(t *testing.T) {
 		}
 	}
 }
+
+// A part has all that it is asked for, null where the object has nothing of the kind; of what is no object there is none.
+func TestPart(t *testing.T) {
+	attrs := map[string]resource.Attr{"min": {Type: cty.Number}, "pause": {Type: cty.String}}
+	o := cty.ObjectVal(map[string]cty.Value{"min": cty.NumberIntVal(2), "other": cty.True})
+	want := cty.ObjectVal(map[string]cty.Value{"min": cty.NumberIntVal(2), "pause": cty.NullVal(cty.String)})
+	if got := resource.Part(o, attrs); !got.RawEquals(want) {
+		t.Errorf("got %#v", got)
+	}
+	for _, none := range []cty.Value{cty.NilVal, cty.NullVal(o.Type()), cty.StringVal("x"), cty.DynamicVal, cty.EmptyTupleVal} {
+		if got := resource.Part(none, attrs); got != cty.NilVal {
+			t.Errorf("of %#v there is the part %#v", none, got)
+		}
+	}
+}
