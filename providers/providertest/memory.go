@@ -20,6 +20,7 @@ const (
 	BranchType = "memory_branch" // a Source, which tells its history too
 	RunType    = "memory_run"    // an Action
 	RecordType = "memory_record" // a Record
+	UnitsType  = "memory_units"  // Sized
 )
 
 // Memory is the world of the provider "memory". The methods beside Driver and Types are for the test's side: they say what there is, make
@@ -28,6 +29,8 @@ type Memory struct {
 	mu       sync.Mutex
 	branches map[string][]resource.Commit // by location, oldest first
 	copies   map[string][]resource.Copy   // by service
+	units    map[string]resource.Units    // by service
+	loads    map[string]resource.Load     // by service
 	unread   map[resource.Addr]error
 	slow     map[resource.Addr]string
 	told     map[resource.Addr]resource.History
@@ -35,6 +38,7 @@ type Memory struct {
 	gates    map[resource.Addr]*Gate
 	applied  []resource.Step
 	reads    map[string]int // by type
+	measured int
 }
 
 // New returns a world without branches and records.
@@ -42,6 +46,8 @@ func New() *Memory {
 	return &Memory{
 		branches: map[string][]resource.Commit{},
 		copies:   map[string][]resource.Copy{},
+		units:    map[string]resource.Units{},
+		loads:    map[string]resource.Load{},
 		unread:   map[resource.Addr]error{},
 		slow:     map[resource.Addr]string{},
 		told:     map[resource.Addr]resource.History{},
@@ -56,14 +62,14 @@ func (m *Memory) Driver() providers.Driver {
 	return providers.Driver{
 		Name:   "memory",
 		Config: resource.Schema{Doc: "A world in memory.", Attrs: map[string]resource.Attr{}},
-		Types:  map[string]resource.Schema{BranchType: branchSchema(), RunType: runSchema(), RecordType: recordSchema()},
+		Types:  map[string]resource.Schema{BranchType: branchSchema(), RunType: runSchema(), RecordType: recordSchema(), UnitsType: unitsSchema()},
 		Open:   func(context.Context, cty.Value) (providers.Provider, error) { return opened{m}, nil },
 	}
 }
 
 // Types returns the resource types of the opened provider, by name.
 func (m *Memory) Types() map[string]providers.Resource {
-	return map[string]providers.Resource{BranchType: branches{m}, RunType: runs{m}, RecordType: records{m}}
+	return map[string]providers.Resource{BranchType: branches{m}, RunType: runs{m}, RecordType: records{m}, UnitsType: units{m}}
 }
 
 func branchSchema() resource.Schema {

@@ -58,6 +58,7 @@ func TestContract(t *testing.T) {
 		branch("trunk"),
 		{Addr: addr(providertest.RunType), Config: object(providertest.RunType, nil)},
 		{Addr: addr(providertest.RecordType), Config: recorded("api", first)},
+		{Addr: addr(providertest.UnitsType), Config: object(providertest.UnitsType, map[string]cty.Value{"service": cty.StringVal("api")})},
 	}})
 }
 
@@ -246,5 +247,42 @@ func TestFailRead(t *testing.T) {
 	}
 	if n := memory.Reads(providertest.BranchType); n != 2 {
 		t.Errorf("%d reads, want 2", n)
+	}
+}
+
+// A service has the units that it is given and resized to; new ones have a server, which carries nothing, and those that go take theirs along.
+func TestUnits(t *testing.T) {
+	memory := providertest.New()
+	memory.SetCopies("api", resource.Copy{ID: "a", Name: "a"})
+	memory.SetUnits("api", resource.Unit{Name: "api/3", State: resource.UnitReady, Place: "a"})
+	config := object(providertest.UnitsType, map[string]cty.Value{"service": cty.StringVal("api")})
+	want := resource.Wanted{Addr: addr(providertest.UnitsType), Config: config}
+	scaler := memory.Types()[providertest.UnitsType].(providers.Scaler)
+	if load := scaler.Measure(t.Context(), []resource.Wanted{want})[0]; load.Err == nil {
+		t.Errorf("without a load it is %v", load)
+	}
+	memory.SetLoad("api", resource.Load{Value: 7})
+	if load := scaler.Measure(t.Context(), []resource.Wanted{want})[0]; load.Err != nil || load.Value != 7 || memory.Measured() != 2 {
+		t.Errorf("the load is %v, measured %d times", load, memory.Measured())
+	}
+	resize := func(r resource.Resize) error {
+		_, err := scaler.Apply(t.Context(), resource.Step{Addr: want.Addr, Want: config, Resize: &r}, func(resource.Event) {})
+		return err
+	}
+	if err := resize(resource.Resize{From: 2, To: 3}); err == nil {
+		t.Error("it is resized from what it is not")
+	}
+	if err := resize(resource.Resize{From: 1, To: 3}); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(memory.Units("api"), " "); got != "api/5 api/4 api/3" || len(memory.Copies("api")) != 3 {
+		t.Errorf("units %s on %d servers", got, len(memory.Copies("api")))
+	}
+	if err := resize(resource.Resize{From: 3, To: 2, Remove: []string{"api/3"}}); err != nil {
+		t.Fatal(err)
+	}
+	read := scaler.Read(t.Context(), []resource.Wanted{want})[0]
+	if got := strings.Join(memory.Units("api"), " "); got != "api/5 api/4" || len(memory.Copies("api")) != 2 || len(read.Units.List) != 2 {
+		t.Errorf("units %s on %d servers, read as %v", got, len(memory.Copies("api")), read.Units)
 	}
 }
