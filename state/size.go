@@ -24,6 +24,7 @@ type Resized struct {
 	Known  bool      `json:"known"`            // the load could be measured
 	Load   float64   `json:"load"`
 	Sum    string    `json:"sum"` // how it was come by
+	Result string    `json:"-"`   // of the attempt; empty as long as its end is not known
 }
 
 // Sample notes what is known of the size of a service now, and forgets what is older than keep.
@@ -60,7 +61,9 @@ func (j *Journal) readResized(ctx context.Context, p *Past) error {
 	attempts, err := j.attempts(ctx, `id IN (SELECT id FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY service ORDER BY id DESC) AS nth
 		FROM attempts WHERE size <> '') WHERE nth <= ?) ORDER BY id`, resizes)
 	for _, a := range attempts {
-		p.update(a.Service, func(s *ServicePast) { s.Resized = append(s.Resized, *a.Size) })
+		resized := *a.Size
+		resized.Result = a.Result
+		p.update(a.Service, func(s *ServicePast) { s.Resized = append(s.Resized, resized) })
 	}
 	return err
 }

@@ -54,12 +54,13 @@ const (
 type Result struct {
 	Service string
 	Outcome Outcome
-	Cause   string    // of a skipped service: the service whose end skipped it
-	Err     error     // why it is not Deployed, Recorded or Scaled, where there is more to say
-	Log     string    // path of the output; empty if there is none
-	Phase   string    // the last that mojo told of
-	Attempt int64     // its ID in the journal; 0 if nothing was done
-	Start   time.Time // UTC; zero if nothing was done
+	Cause   string         // of a skipped service: the service whose end skipped it
+	Err     error          // why it is not Deployed, Recorded or Scaled, where there is more to say
+	Log     string         // path of the output; empty if there is none
+	Phase   string         // the last that mojo told of
+	Attempt int64          // its ID in the journal; 0 if nothing was done
+	Size    *state.Resized // of a change of size; nil of all else, and if nothing was done
+	Start   time.Time      // UTC; zero if nothing was done
 	End     time.Time
 }
 
@@ -178,7 +179,7 @@ func (d *driver) stopText() string {
 	var texts []string
 	for _, service := range slices.Sorted(maps.Keys(d.running)) {
 		text := service
-		if usual := d.Past.Services[service].Usual.Median; usual > 0 {
+		if usual := d.decisions[service].Usual.Median; usual > 0 {
 			text += fmt.Sprintf(" (%s of about %s)", d.now().Sub(d.running[service]).Round(time.Second), usual.Round(time.Second))
 		}
 		texts = append(texts, text)

@@ -38,6 +38,7 @@ func (a *attempt) run(ctx context.Context, result *Result) {
 	err := a.steps(ctx)
 	a.note.End = a.now()
 	result.Start, result.End, result.Phase, result.Attempt = a.note.Begin, a.note.End, a.note.Phase, a.note.ID
+	result.Size = a.note.Size
 	if _, err := os.Stat(a.note.Log); err == nil {
 		result.Log = a.note.Log
 	}
