@@ -30,6 +30,7 @@ type Explanation struct {
 	Freezes   []Hold         // the freezes that are in force for it, in the order of the file
 	Coming    *Coming        // the freeze that comes next for it; nil if none does
 	Next      Hold           // until when apply -auto leaves it alone, if a time is known, and why
+	Sizing    *Sizing        // how its size was come by; nil if it has none, or nobody measured it
 	Remedies  []Remedy       // what would change the verdict; of one that is the same, what would be a reason to deploy it
 }
 
@@ -90,6 +91,7 @@ func Explain(in Input, p *Plan, service string) Explanation {
 	}
 	e.Branches = watched(in, e.Declared, e.Servers)
 	e.Freezes, e.Coming = in.freezes(service), in.coming(service)
+	e.Sizing = in.sizing(&e.Decision)
 	e.Why = append(e.reasonSentences(), Sentence{string(e.Verdict), e.verdictSentence()})
 	e.Next = e.next()
 	e.Remedies = e.remedies()
@@ -202,6 +204,10 @@ func (e *Explanation) reasonTexts(reason Reason) []string {
 		return []string{servers(e.Copies) + " and no stamp: nothing tells what was deployed"}
 	case NotRecorded:
 		return []string{"this host has deployed just what is wanted, and could not record it on every server"}
+	case LoadChanged:
+		return []string{e.loadText()}
+	case OutOfBounds:
+		return []string{e.boundText()}
 	case LastAttemptFailed:
 		return []string{"the last attempt from this host did not succeed: what the servers run is what it has left"}
 	}
@@ -255,10 +261,13 @@ func (d *Decision) action() Verdict {
 
 func (e *Explanation) verdictSentence() string {
 	would := "the verdict would be " + string(e.action()) + ", but "
+	if e.Scales() {
+		would = fmt.Sprintf("the verdict would be %s, from %d to %s, but ", Scale, e.Size.Units, units(e.Size.To))
+	}
 	switch e.Verdict {
 	case Same:
 		return "what is wanted is deployed, on " + servers(e.Copies)
-	case New, Redeploy, Record:
+	case New, Redeploy, Record, Scale:
 		return e.actingText()
 	case Held, Frozen:
 		return would + "it is " + string(e.Verdict) + " " + e.Held.String()
@@ -280,6 +289,9 @@ func (e *Explanation) verdictSentence() string {
 
 func (e *Explanation) actingText() string {
 	text := map[Verdict]string{New: "it is deployed for the first time", Redeploy: "it is deployed again", Record: "the stamp is written, and nothing deployed"}[e.Verdict]
+	if e.Verdict == Scale {
+		text = e.sizeText()
+	}
 	text += fmt.Sprintf(", in wave %d", e.Wave)
 	if len(e.WaitsFor) > 0 {
 		text += ", after " + strings.Join(e.WaitsFor, ", ")
@@ -324,9 +336,12 @@ func firstError(err error) string {
 // next says until when apply -auto leaves the service alone, and why.
 func (e *Explanation) next() Hold {
 	switch e.Verdict {
-	case New, Redeploy, Record:
+	case New, Redeploy, Record, Scale:
 		return Hold{Reason: "the next apply deals with it"}
 	case Same:
+		if e.Size != nil && e.Size.Wait != "" {
+			return Hold{Reason: "its size stays as it is: " + e.Size.Wait, Until: e.Size.Until}
+		}
 		return Hold{Reason: "none: there is nothing to do"}
 	case Held:
 		return Hold{Reason: "not before the hold ends", Until: e.Held.Until}
@@ -356,7 +371,11 @@ func (in Input) freezes(service string) []Hold {
 	var found []Hold
 	for _, freeze := range in.Freezes {
 		if end, open := freeze.Window.Until(in.Now); open && freeze.concerns(service, false) {
-			found = append(found, Hold{By: freeze.Owner, Reason: freeze.Name + ": " + freeze.Reason, Until: end.UTC()})
+			reason := freeze.Name + ": " + freeze.Reason
+			if freeze.Scaling {
+				reason += " (its size follows its load all the same)"
+			}
+			found = append(found, Hold{By: freeze.Owner, Reason: reason, Until: end.UTC()})
 		}
 	}
 	return found

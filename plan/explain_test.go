@@ -60,6 +60,7 @@ func explanations() []struct {
 	later := noon.Add(30 * time.Hour)
 	const moved = "[branch-moved] app moved from r1 to r2\n"
 	const pin = "- a pin in config.ini: app at ;revno=1\n"
+	sound := []situation{{name: "api", want: "app:a1", live: []string{"app:a1"}}}
 	attended := situation{name: "api", want: "app:a2/2", live: []string{"app:a1"}, attended: true}
 	return []struct {
 		name     string
@@ -167,6 +168,92 @@ func explanations() []struct {
 				"next not before what it waits for is deployed\n- whatever changes the verdict of db, which is unknown: cdplan explain db\n" +
 				"- a person who applies it without that: cdplan apply -target api -no-deps\n" +
 				"- taking mid out of \"after\" in its config.ini\n" + pin},
+		{"more units", sound, sized("api", calm, "rrrr", 1450), "[load-changed] the load asks for 8 units, and there are 4: 1450 / 200 = 7.25 -> 8\n" +
+			"[scale] it gets 4 units more, 8 in all, in wave 1\n" +
+			"next the next apply deals with it\n" +
+			"- once it is applied: cdplan apply -target api\n" +
+			"- a hold: cdplan hold api -until TIME -reason TEXT\n" +
+			"- pause = out under [scale] in config.ini\n" +
+			"- a load that asks for just 4 units\n"},
+		{"fewer units", sound, sized("api", calm, "rrrr", 300), "[load-changed] the load asks for 2 units, and there are 4: 300 / 200 = 1.5 -> 2, cut by down_step 1\n" +
+			"[scale] it loses 1 of its 4 units, api/3, in wave 1\n" +
+			"next the next apply deals with it\n" +
+			"- once it is applied: cdplan apply -target api\n" +
+			"- a hold: cdplan hold api -until TIME -reason TEXT\n" +
+			"- pause = in under [scale] in config.ini\n" +
+			"- a load that asks for just 4 units\n"},
+		{"fewer than the least", sound, sized("api", "min=2 max=20 target=200", "r", 300), "[out-of-bounds] it has 1 unit, fewer than min 2\n" +
+			"[scale] it gets 1 unit more, 2 in all, in wave 1\n" +
+			"next the next apply deals with it\n" +
+			"- once it is applied: cdplan apply -target api\n" +
+			"- a hold: cdplan hold api -until TIME -reason TEXT\n" +
+			"- pause = out under [scale] in config.ini\n" +
+			"- another min under [scale] in config.ini\n"},
+		{"more than the most", sound, sized("api", "min=2 max=3 target=200", "rrrrr", 900), "[out-of-bounds] it has 5 units, more than max 3, cut by down_step 1\n" +
+			"[scale] it loses 1 of its 5 units, api/4, in wave 1\n" +
+			"next the next apply deals with it\n" +
+			"- once it is applied: cdplan apply -target api\n" +
+			"- a hold: cdplan hold api -until TIME -reason TEXT\n" +
+			"- pause = in under [scale] in config.ini\n" +
+			"- another max under [scale] in config.ini\n"},
+		{"more units, held", sound, all(sized("api", calm, "rrrr", 1450), pastOf("api", state.ServicePast{Hold: &state.Hold{Until: later, User: "ann", Reason: "the database moves"}})), "[load-changed] the load asks for 8 units, and there are 4: 1450 / 200 = 7.25 -> 8\n" +
+			"[held] the verdict would be scale, from 4 to 8 units, but it is held until 2027-03-03 18:00 UTC by ann: the database moves\n" +
+			"next not before the hold ends at 18:00\n" +
+			"- the end of the hold at 2027-03-03 18:00 UTC\n" +
+			"- lifting the hold: cdplan unhold api\n" +
+			"- pause = out under [scale] in config.ini\n" +
+			"- a load that asks for just 4 units\n"},
+		{"more units, frozen", sound, all(sized("api", calm, "rrrr", 1450), func(in *Input) {
+			in.Freezes = []Freeze{{Name: "quarter", Owner: "bob", Reason: "books close", Window: window(later)}}
+		}), "[load-changed] the load asks for 8 units, and there are 4: 1450 / 200 = 7.25 -> 8\n" +
+			"[frozen] the verdict would be scale, from 4 to 8 units, but it is frozen until 2027-03-03 18:00 UTC by bob: quarter: books close\n" +
+			"next not before the freeze ends at 18:00\n" +
+			"- the end of the freeze at 2027-03-03 18:00 UTC\n" +
+			"- breaking the freeze: cdplan apply -break-freeze -reason TEXT -target api\n" +
+			"- scaling = true in the block of the freeze in cdplan.hcl\n" +
+			"- pause = out under [scale] in config.ini\n" +
+			"- a load that asks for just 4 units\n"},
+		{"more units, after a failure", sound, all(sized("api", calm, "rrrr", 1450), pastOf("api", state.ServicePast{Resizes: state.Failures{Count: 2, Last: state.Attempt{End: noon.Add(-time.Minute), Error: "no quota"}}})), "[load-changed] the load asks for 8 units, and there are 4: 1450 / 200 = 7.25 -> 8\n" +
+			"[waiting] the verdict would be scale, from 4 to 8 units, but it waits: next try 2027-03-02 12:14 UTC: failed twice: no quota\n" +
+			"next not before its time to wait is over at 12:14\n" +
+			"- the next try at 2027-03-02 12:14 UTC\n" +
+			"- forgiving what failed, once what it tells is mended: cdplan retry api\n" +
+			"- pause = out under [scale] in config.ini\n" +
+			"- a load that asks for just 4 units\n"},
+		{"more units, with a unit that failed", sound, sized("api", calm, "rrrf", 1450), "[load-changed] the load asks for 8 units, and there are 4: 1450 / 200 = 7.25 -> 8\n" +
+			"[unapproved] the verdict would be scale, from 4 to 8 units, but a person has to stand behind it: api/3 has failed\n" +
+			"next none: it is left to a person\n" +
+			"- a person who applies it: cdplan apply -target api\n" +
+			"- what the reason names, mended or removed\n" +
+			"- pause = out under [scale] in config.ini\n" +
+			"- a load that asks for just 4 units\n"},
+		{"a size that waits", sound, sized("api", "min=1 max=20 target=200", "rrrr", 300), "[same] what is wanted is deployed, on 1 server\n" +
+			"next its size stays as it is: 2 is asked for, and that has to last for the down_window of 5m at 12:05\n" +
+			"- a commit to any of: app (/app)\n" +
+			"- a server that carries another revision or no stamp\n" +
+			"- a load that asks for another number of units\n"},
+		{"a size at its most, and paused", sound, sized("api", "min=1 max=4 target=200 pause=all", "rrrr", 1450), "[same] what is wanted is deployed, on 1 server\n" +
+			"next none: there is nothing to do\n" +
+			"- a commit to any of: app (/app)\n" +
+			"- a server that carries another revision or no stamp\n" +
+			"- another max under [scale] in config.ini: the load asks for 8 units\n" +
+			"- a load that asks for another number of units\n"},
+		{"a size that is paused", sound, sized("api", calm+" pause=out", "rrrr", 1450), "[same] what is wanted is deployed, on 1 server\n" +
+			"next its size stays as it is: paused by pause = out\n" +
+			"- a commit to any of: app (/app)\n" +
+			"- a server that carries another revision or no stamp\n" +
+			"- pause = no under [scale] in config.ini\n" +
+			"- a load that asks for another number of units\n"},
+		{"no data", sound, all(sized("api", calm, "rrrr", 0), noData("api")), "[same] what is wanted is deployed, on 1 server\n" +
+			"next none: there is nothing to do\n" +
+			"- a commit to any of: app (/app)\n" +
+			"- a server that carries another revision or no stamp\n" +
+			"- a load that can be measured: cdplan doctor -target api\n"},
+		{"units that cannot be told", sound, all(sized("api", calm, "rrrr", 0), change("api", func(r *resource.Reading) { r.Units, r.Err = nil, errors.New("no juju") })), "[same] what is wanted is deployed, on 1 server\n" +
+			"next none: there is nothing to do\n" +
+			"- a commit to any of: app (/app)\n" +
+			"- a server that carries another revision or no stamp\n" +
+			"- units that can be told: cdplan doctor -target api\n"},
 		{"invalid", []situation{{name: "api", want: "app:a2", declared: errors.New("line 3")}, same("web", "mid"), {name: "mid", after: "api", want: "app:2", live: []string{"app:1"}}}, nil,
 			"[invalid] its declaration has to be mended\nfollower mid blocked\nfollower web same\n" +
 				"next none: its declaration has to be mended\n- a declaration without errors: cdplan validate\n"},

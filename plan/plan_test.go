@@ -22,6 +22,7 @@ var schemas = map[string]resource.Schema{
 	"run": {Role: resource.Action, Attrs: map[string]resource.Attr{resource.Revisions: {Type: cty.Map(resource.RevisionType)}}},
 	"stamp": {Role: resource.Record, Attrs: map[string]resource.Attr{
 		resource.Revisions: {Type: cty.Map(resource.RevisionType), Trigger: true}, "at": {Type: cty.String}, "run": {Type: cty.String}}},
+	"units": sizedSchema(),
 }
 
 // situation is one service in short: "LABEL:ID" for each branch, and the same for what each server carries. A server "-" carries nothing; one

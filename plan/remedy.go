@@ -25,12 +25,16 @@ func (e *Explanation) ofVerdict() []Remedy {
 	switch e.Verdict {
 	case Same:
 		return e.triggers()
-	case New, Redeploy, Record:
+	case New, Redeploy, Record, Scale:
 		return []Remedy{{"once it is applied", e.cdplan("apply -target")}, {"a hold", e.cdplan("hold", "-until TIME -reason TEXT")}}
 	case Held:
 		return []Remedy{{"the end of the hold at " + minute(e.Held.Until), ""}, {"lifting the hold", e.cdplan("unhold")}}
 	case Frozen:
-		return []Remedy{{"the end of the freeze at " + minute(e.Held.Until), ""}, {"breaking the freeze", e.cdplan("apply -break-freeze -reason TEXT -target")}}
+		found := []Remedy{{"the end of the freeze at " + minute(e.Held.Until), ""}, {"breaking the freeze", e.cdplan("apply -break-freeze -reason TEXT -target")}}
+		if e.Scales() {
+			found = append(found, Remedy{"scaling = true in the block of the freeze in cdplan.hcl", ""})
+		}
+		return found
 	case Waiting:
 		return e.waiting(person)
 	case Parked:
@@ -64,7 +68,11 @@ func (e *Explanation) triggers() []Remedy {
 	if len(fixed) > 0 {
 		found = append(found, Remedy{"another pin, in config.ini, of any of: " + strings.Join(fixed, ", "), ""})
 	}
-	return append(found, Remedy{"a server that carries another revision or no stamp", ""})
+	found = append(found, Remedy{"a server that carries another revision or no stamp", ""})
+	if e.Sizing != nil {
+		found = append(found, e.otherSize()...)
+	}
+	return found
 }
 
 // waiting returns what ends the wait of a service that failed, or of one on a host where deploys fail.
@@ -76,6 +84,8 @@ func (e *Explanation) waiting(person Remedy) []Remedy {
 	switch e.Held.Reason {
 	case failures(e.Failed):
 		return append(found, Remedy{"a new revision of any of its branches", ""}, Remedy{"forgiving what failed", e.cdplan("retry")})
+	case failures(e.Past.Resizes):
+		return append(found, Remedy{"forgiving what failed, once what it tells is mended", e.cdplan("retry")})
 	case hostTrouble + failures(e.Past.Host):
 		return append(found, Remedy{"forgiving what failed, once this host is mended", e.cdplan("retry")})
 	}
@@ -91,6 +101,8 @@ func (e *Explanation) approvals() []Remedy {
 		return []Remedy{{"another choice of servers under [nova] in config.ini, of this service or of the other", e.cdplan("drift -target")}}
 	case foreign(&e.Decision):
 		return nil // the reason tells it
+	case e.Scales() && e.Size.Guard != "":
+		return e.unguarding()
 	case lost(&e.Decision):
 		return []Remedy{{"allow_rewritten = yes under [service] in config.ini", ""}}
 	}
@@ -129,6 +141,8 @@ func (e *Explanation) ofReason(reason Reason) []Remedy {
 		return []Remedy{{"forgiving the attempt, which makes it a full deploy", e.cdplan("retry")}}
 	case LastAttemptFailed:
 		return []Remedy{{"an attempt that succeeds; how the last ones ended is told by", e.cdplan("history")}}
+	case LoadChanged, OutOfBounds:
+		return e.resizing()
 	case HistoryRewritten:
 		return []Remedy{{"a branch that has the deployed revision again", ""}}
 	}
