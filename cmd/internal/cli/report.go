@@ -55,6 +55,9 @@ func (r *reporter) tell(ctx context.Context, p *plan.Plan, results []apply.Resul
 	var changes []view.Change
 	for _, s := range apply.Standings(p, results, past, r.fleet.Host.Backoff, r.env.Now().UTC()) {
 		was := r.before[s.Service]
+		if was.Word == state.Unmeasured && s.Word == state.Well && !r.measured(p, s.Service) {
+			continue
+		}
 		same := cmp.Or(was.Word, state.Well) == s.Word
 		if same && was.Reason == s.Reason {
 			continue
@@ -81,6 +84,13 @@ func (r *reporter) tell(ctx context.Context, p *plan.Plan, results []apply.Resul
 	}
 	r.errs = append(r.errs, r.journal.Report(ctx, now, nil, notices))
 	r.courier.look()
+}
+
+// measured says whether the run has measured a service, if it has a load: one that measures none cannot tell that it can be measured again.
+func (r *reporter) measured(p *plan.Plan, service string) bool {
+	return !slices.ContainsFunc(p.Decisions, func(d plan.Decision) bool {
+		return d.Service == service && d.Size == nil && d.Declared.Sized(r.fleet.Schemas)
+	})
 }
 
 // event makes of a change what notifiers are told.

@@ -34,13 +34,14 @@ const (
 	Released      = "released"
 	Invalid       = "invalid"
 	Unknown       = "unknown"
+	Unmeasured    = "unmeasured"
 	HostTrouble   = "host-trouble"
 	HostRecovered = "host-recovered"
 )
 
 // Kinds returns the kinds of events, in the order of the reference.
 func Kinds() []string {
-	return []string{Failing, Recovered, Parked, Held, Released, Invalid, Unknown, HostTrouble, HostRecovered}
+	return []string{Failing, Recovered, Parked, Held, Released, Invalid, Unknown, Unmeasured, HostTrouble, HostRecovered}
 }
 
 // told returns the event as it is told.

@@ -38,7 +38,7 @@ func Metrics(path string, s Status) error {
 	gauge("running", "Attempts under way.").WithLabelValues().Set(float64(len(s.Running)))
 	totals := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cdplan", Name: "attempts_total", Help: "Attempts that ended, by result."}, []string{"result"})
 	registry.MustRegister(totals)
-	for _, result := range []string{"deployed", "recorded", "failed", "interrupted"} {
+	for _, result := range []string{"deployed", "recorded", "scaled", "failed", "interrupted"} {
 		totals.WithLabelValues(result).Add(float64(s.Totals[result]))
 	}
 	if err := prometheus.WriteToTextfile(path, registry); err != nil {

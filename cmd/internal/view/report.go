@@ -12,7 +12,7 @@ import (
 
 // Change is a change of how services stand, which is told once.
 type Change struct {
-	Kind     string   // failing, parked, held, invalid, unknown, host-trouble, recovered, released or host-recovered
+	Kind     string   // failing, parked, held, invalid, unknown, unmeasured, host-trouble, recovered, released or host-recovered
 	Services []string // none where it is about the host
 	Reason   string   // empty where the kind says it all
 	Time     time.Time
@@ -75,7 +75,7 @@ func Changes(w io.Writer, changes []Change, s Style) error {
 	return nil
 }
 
-var changeColors = map[string]color{"failing": red, "parked": red, "host-trouble": red, "invalid": red, "unknown": red, "held": yellow, "recovered": green,
+var changeColors = map[string]color{"failing": red, "parked": red, "host-trouble": red, "invalid": red, "unknown": red, "held": yellow, "unmeasured": yellow, "recovered": green,
 	"released": green, "host-recovered": green}
 
 // Said writes what a command has done.

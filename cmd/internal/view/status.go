@@ -48,7 +48,7 @@ func (s Status) Level() Level {
 }
 
 var levels = map[state.Word]Level{state.Failing: Critical, state.Parked: Critical, state.HostTrouble: Critical, state.Held: Warning, state.Invalid: Warning,
-	state.Unknown: Warning}
+	state.Unknown: Warning, state.Unmeasured: Warning}
 
 func (s Status) overdue() bool {
 	return s.Heartbeat.Time.IsZero() || s.MaxAge > 0 && s.Now.Sub(s.Heartbeat.Time).Abs() > s.MaxAge
@@ -64,7 +64,7 @@ func (s Status) ago() string {
 }
 
 // words in the order in which they are counted.
-var words = []state.Word{state.HostTrouble, state.Failing, state.Parked, state.Invalid, state.Unknown, state.Held}
+var words = []state.Word{state.HostTrouble, state.Failing, state.Parked, state.Invalid, state.Unknown, state.Unmeasured, state.Held}
 
 // headline says it all in one line.
 func (s Status) headline() string {
