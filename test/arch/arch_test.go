@@ -40,7 +40,7 @@ var may = map[string][]string{
 	"plan/apply":              {"plan", "plan/schedule", "state", "providers", "providers/resource"},
 	"cmd/internal/notify":     {},
 	"cmd/internal/config":     {"cmd/internal/notify", "plan", "plan/graph", "plan/scale", "providers", "providers/resource"},
-	"cmd/internal/view":       {"plan", "plan/apply", "plan/graph", "state", "providers/resource"},
+	"cmd/internal/view":       {"plan", "plan/apply", "plan/graph", "plan/scale", "state", "providers/resource"},
 	"cmd/internal/cli": {"cmd/internal/config", "cmd/internal/notify", "cmd/internal/view", "plan", "plan/apply", "plan/graph", "plan/schedule", "state", "providers",
 		"providers/resource"},
 	"cmd/cdplan":             {"cmd/internal/cli", "providers", "providers/bzr", "providers/juju", "providers/mojo", "providers/nova", "state"},

@@ -58,7 +58,7 @@ func TestDoctorJSON(t *testing.T) {
 	services := map[string]string{"api": "[mojo]\nspec = lp:spec\n[branches]\napp = lp:app\n", "x": "[mojo]\n"}
 	code, stdout, stderr := cdplan(t, services, read, "doctor", "-json")
 	want := `{
-  "format_version": "1.4",
+  "format_version": "1.5",
   "healthy": false,
   "branches": {
     "count": 3,
@@ -121,7 +121,7 @@ func TestDoctorJSON(t *testing.T) {
 		return resource.Reading{}
 	}, "doctor", "-json", "-exclude", "api")
 	want = `{
-  "format_version": "1.4",
+  "format_version": "1.5",
   "healthy": false,
   "branches": {
     "count": 0,

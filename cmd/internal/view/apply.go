@@ -13,13 +13,16 @@ import (
 
 func outcomeText(r apply.Result, s Style) string {
 	text := s.paint(outcomeColors[r.Outcome], string(r.Outcome))
+	if r.Size != nil && r.Outcome == apply.Scaled {
+		text += " " + resizedText(r.Size)
+	}
 	if took := took(r); took != "-" {
 		text += " " + took
 	}
 	return text
 }
 
-var outcomeColors = map[apply.Outcome]color{apply.Deployed: green, apply.Recorded: green, apply.Failed: red, apply.Interrupted: red,
+var outcomeColors = map[apply.Outcome]color{apply.Deployed: green, apply.Recorded: green, apply.Scaled: green, apply.Failed: red, apply.Interrupted: red,
 	apply.Refused: yellow, apply.Skipped: yellow, apply.NotStarted: yellow}
 
 // Results writes how it ended for every service, and the end of the log of what failed.
@@ -57,6 +60,8 @@ func resultNote(r apply.Result) string {
 		return "another run has done it"
 	case r.Err != nil:
 		return cut(clean(r.Err.Error()), noteWidth)
+	case r.Size != nil:
+		return resizedText(r.Size)
 	}
 	return ""
 }

@@ -127,6 +127,7 @@ func movedDetail(c plan.Compared, s Style) []string {
 	if !slices.Equal(c.Was.Live, c.Now.Live) {
 		texts = append(texts, "  its servers do not carry what they did")
 	}
+	texts = append(texts, movedSize(c)...)
 	if foreign := c.Now.Foreign(); foreign != "" && foreign != c.Was.Foreign() {
 		texts = append(texts, "  "+clean(foreign))
 	}
@@ -134,6 +135,42 @@ func movedDetail(c plan.Compared, s Style) []string {
 		texts = append(texts, "  something else is to be done about it")
 	}
 	return texts
+}
+
+// movedSize tells how the units that there are or are to be are not those that were approved.
+func movedSize(c plan.Compared) []string {
+	if !c.Was.Scales() && !c.Now.Scales() {
+		return nil
+	}
+	was, now := "no change", "no change"
+	if c.Was.Scales() {
+		was = sizePlan(*c.Was)
+	}
+	switch {
+	case c.Now.Scales():
+		now = sizePlan(*c.Now)
+	case c.Now.Size != nil && c.Now.Size.Err == nil:
+		now = plural(c.Now.Size.Units, "unit")
+		if c.Now.Size.Wait != "" {
+			now += ": " + clean(c.Now.Size.Wait)
+		}
+	}
+	if was == now {
+		return nil
+	}
+	return []string{fmt.Sprintf("  its size: planned %s, now %s", was, now)}
+}
+
+// sizePlan tells what is to be done about the size of a service, as far as that is approved.
+func sizePlan(d plan.Decision) string {
+	text := sizeChange(d.Size.Units, d.Size.To)
+	if len(d.Size.Remove) > 0 {
+		text += ", without " + enumerate(cleanAll(d.Size.Remove), maxServers)
+	}
+	if d.Size.Guard != "" {
+		text += ", although " + clean(d.Size.Guard)
+	}
+	return text
 }
 
 // since tells the commits that came after the approved revision of a branch, if they are known.
@@ -162,10 +199,12 @@ type (
 		Services      []jsonCompared `json:"services"`
 	}
 	jsonCompared struct {
-		Service  string        `json:"service"`
-		Standing string        `json:"standing"`
-		Approved []jsonRevised `json:"approved"`
-		Wanted   []jsonRevised `json:"wanted"`
+		Service      string        `json:"service"`
+		Standing     string        `json:"standing"`
+		Approved     []jsonRevised `json:"approved"`
+		Wanted       []jsonRevised `json:"wanted"`
+		SizeApproved *jsonSize     `json:"size_approved"`
+		SizeWanted   *jsonSize     `json:"size_wanted"`
 	}
 )
 
@@ -178,10 +217,10 @@ func approvalDocument(a Approval) jsonApproval {
 	for _, c := range a.Compared {
 		standing := jsonCompared{Service: clean(c.Service), Standing: string(c.Standing), Approved: []jsonRevised{}, Wanted: []jsonRevised{}}
 		if c.Was != nil {
-			standing.Approved = revisedJSON(c.Was.Revisions)
+			standing.Approved, standing.SizeApproved = revisedJSON(c.Was.Revisions), sizeJSON(c.Was.Size)
 		}
 		if c.Now != nil {
-			standing.Wanted = revisedJSON(c.Now.Revisions)
+			standing.Wanted, standing.SizeWanted = revisedJSON(c.Now.Revisions), sizeJSON(c.Now.Size)
 		}
 		document.Services = append(document.Services, standing)
 	}

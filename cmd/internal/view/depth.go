@@ -11,7 +11,7 @@ import (
 // depth is how much of a plan is told.
 type depth struct {
 	rows    int  // services in the table, at most
-	blocks  bool // what is told below it
+	blocks  bool // what is told below it, the warnings among it
 	commits int  // of each branch: the newest of those that came, and of those that were lost
 	files   bool // which a change touches
 	keys    bool // of a config.ini that it changes
@@ -53,7 +53,8 @@ func fit(limit, services int, form func(depth) string) string {
 }
 
 // leftOut tells what of those services is not told; nothing if all of it is. So many of them have more to tell than their row does.
-func (d depth) leftOut(shown []plan.Decision, blocks int) []string {
+func (d depth) leftOut(p *plan.Plan, shown []plan.Decision, blocks int) []string {
+	warned := len(warnings(p))
 	var logs, files, keys int
 	for _, decision := range shown {
 		for _, c := range decision.Changes {
@@ -72,6 +73,7 @@ func (d depth) leftOut(shown []plan.Decision, blocks int) []string {
 		{logs, plural(logs, "line") + " of the log"},
 		{files, "the files of " + plural(files, "change")},
 		{keys, "the keys of " + plural(keys, "change")},
+		{warned * one(!d.blocks), plural(warned, "warning")},
 		{blocks * one(!d.blocks), "all else about " + plural(blocks, "service")},
 		{len(shown) - d.rows, fmt.Sprintf("%d of the %s of the table", len(shown)-d.rows, plural(len(shown), "row"))},
 	} {

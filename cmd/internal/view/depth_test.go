@@ -90,14 +90,15 @@ func checkLeftOut(t *testing.T, text string, page Page) int {
 
 // What is left out is counted.
 func TestLeftOutCounts(t *testing.T) {
-	shown := notable(richFleet().Plan)
+	p := richFleet().Plan
+	shown := notable(p)
 	for want, d := range map[string]depth{
 		"":                    depths[0],
 		"1 line of the log":   {rows: 99, blocks: true, commits: 4, files: true, keys: true},
 		"27 lines of the log": {rows: 99, blocks: true, files: true, keys: true},
-		"27 lines of the log; the files of 2 changes; the keys of 2 changes; all else about 7 services; 23 of the 24 rows of the table": {rows: 1},
+		"27 lines of the log; the files of 2 changes; the keys of 2 changes; 3 warnings; all else about 7 services; 30 of the 31 rows of the table": {rows: 1},
 	} {
-		if got := strings.Join(d.leftOut(shown, 7), "; "); got != want {
+		if got := strings.Join(d.leftOut(p, shown, 7), "; "); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

@@ -62,6 +62,10 @@ func (m manner) block(d plan.Decision) block {
 	if text := remark(d); cutOff && text != "" {
 		b.lines = m.wrapped("  ", text)
 	}
+	if d.Scales() {
+		b.lines = append(b.lines, m.sizeLines(d)...)
+		return b
+	}
 	if len(d.Behind) > 0 && len(d.Behind) < d.Copies {
 		b.lines = append(b.lines, "  servers behind: "+enumerate(cleanAll(d.Behind), maxServers))
 	}

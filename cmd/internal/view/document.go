@@ -66,6 +66,7 @@ type (
 		Wanted      []jsonRevised    `json:"wanted"`
 		Live        []string         `json:"live"`
 		Usual       *jsonUsual       `json:"usual"`
+		Scale       *jsonSize        `json:"scale"`
 		Steps       []string         `json:"steps"`
 		Changes     []jsonChange     `json:"changes"`
 		Fallbacks   []jsonFallback   `json:"fallbacks"`
@@ -189,7 +190,7 @@ func decisionJSON(d plan.Decision, faults Faults) jsonDecision {
 	decision := jsonDecision{Service: d.Service, Verdict: string(d.Verdict), Reasons: []string{}, Fingerprint: d.Fingerprint, Wave: d.Wave,
 		WaitsFor: notNil(d.WaitsFor), After: notNil(d.Declared.After), Held: clean(d.Held.String()), HeldBy: clean(d.Held.By), HeldReason: clean(d.Held.Reason),
 		HeldUntil: timestamp(d.Held.Until), LastAttempt: clean(d.Last), Servers: d.Copies, Behind: cleanAll(d.Behind), Others: cleanAll(d.Others), Doubt: clean(d.Doubt),
-		Wanted: revisedJSON(d.Revisions), Live: notNil(d.Live), Usual: usualJSON(d.Usual), Steps: []string{}, Changes: []jsonChange{}, Fallbacks: fallbacksJSON(d.Fallbacks),
+		Wanted: revisedJSON(d.Revisions), Live: notNil(d.Live), Usual: usualJSON(d.Usual), Scale: sizeJSON(d.Size), Steps: []string{}, Changes: []jsonChange{}, Fallbacks: fallbacksJSON(d.Fallbacks),
 		Diagnostics: diagnostics(faults(d.Service, d.Err))}
 	for _, reason := range d.Reasons {
 		decision.Reasons = append(decision.Reasons, string(reason))

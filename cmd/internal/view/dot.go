@@ -27,10 +27,14 @@ func Dot(w io.Writer, page Page) error {
 
 // stand tells how a service stands, in few words.
 func stand(d plan.Decision) string {
-	if d.Wave == 0 {
-		return string(d.Verdict)
+	text := string(d.Verdict)
+	if d.Scales() {
+		text += " " + change(d)
 	}
-	return fmt.Sprintf("%s, wave %d", d.Verdict, d.Wave)
+	if d.Wave == 0 {
+		return text
+	}
+	return fmt.Sprintf("%s, wave %d", text, d.Wave)
 }
 
 var dotLines = map[linkKind]string{after: "solid", waits: "bold", through: "dashed"}
@@ -56,7 +60,7 @@ func Mermaid(w io.Writer, page Page) error {
 		}
 	}
 	for i, service := range d.services {
-		texts = append(texts, fmt.Sprintf("  n%d[\"%s<br>%s\"]:::%s", i+1, mermaidText(service.Service), stand(service), service.Verdict))
+		texts = append(texts, fmt.Sprintf("  n%d[\"%s<br>%s\"]:::%s", i+1, mermaidText(service.Service), mermaidText(stand(service)), service.Verdict))
 	}
 	for _, l := range d.links {
 		texts = append(texts, fmt.Sprintf("  n%d %s n%d", l.from+1, mermaidLines[l.kind], l.to+1))

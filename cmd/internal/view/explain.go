@@ -45,7 +45,7 @@ func Explain(w io.Writer, x Explained, s Style) error {
 		title string
 		lines []string
 	}{
-		{"Why", x.why()}, {"What comes after it", x.followers()}, {"Branches", x.branches(s)}, {"Servers", x.servers(s)},
+		{"Why", x.why()}, {"Size", x.size(s)}, {"What comes after it", x.followers()}, {"Branches", x.branches(s)}, {"Servers", x.servers(s)},
 		{"Last attempts", x.attempts(s)}, {"Failures", x.failures()}, {"Holds and freezes", x.holds()}, {"Next automatic try", x.next()},
 		{"What would change that", x.remedies()},
 	} {

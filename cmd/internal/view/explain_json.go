@@ -12,7 +12,7 @@ func ExplainJSON(w io.Writer, x Explained) error {
 		Obstacles: obstaclesJSON(x.Obstacles), Followers: obstaclesJSON(x.Followers), Branches: []jsonWatched{}, Servers: []jsonServer{}, Attempts: []jsonAttempt{},
 		Failures: jsonFailures{Revisions: x.Failed.Count, Host: x.Past.Host.Count}, Holds: []jsonHold{}, Freezes: []jsonFreeze{},
 		Next: jsonNext{timestamp(x.Next.Until), clean(x.Next.Reason)}, Remedies: []jsonRemedy{},
-		Usual: usualJSON(x.Past.Usual)}
+		Usual: usualJSON(x.Past.Usual), Sizing: x.sizingJSON()}
 	for _, s := range x.Why {
 		document.Why = append(document.Why, jsonSentence{s.Code, clean(s.Text)})
 	}
@@ -54,6 +54,7 @@ type (
 		Next          jsonNext       `json:"next"`
 		Remedies      []jsonRemedy   `json:"remedies"`
 		Usual         *jsonUsual     `json:"usual"`
+		Sizing        *jsonSizing    `json:"sizing"`
 	}
 	jsonSentence struct {
 		Code string `json:"code"`

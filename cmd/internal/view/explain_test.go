@@ -30,6 +30,9 @@ func hostileExplanation() Explained {
 		Servers: []resource.Copy{other, bare}, Past: state.ServicePast{Hold: &state.Hold{User: hostile, Reason: hostile}, Host: state.Failures{Count: 1, Last: attempt}},
 		Breaker: &state.Breaker{Error: hostile}, Freezes: []plan.Hold{{By: hostile, Reason: hostile}}, Coming: &plan.Coming{Freeze: hostile, Owner: hostile, Reason: hostile}, Next: plan.Hold{Reason: hostile},
 		Remedies: []plan.Remedy{{Text: hostile, Command: hostile}}}
+	e.Size = sizesOf(hostile)[0].Size
+	e.Sizing = &plan.Sizing{Units: []resource.Unit{{Name: hostile, State: resource.UnitState(hostile), Text: hostile, Busy: hostile, Place: hostile}}, Samples: []state.Sample{{}},
+		Resized: []state.Resized{{Sum: hostile, Remove: []string{hostile}, Result: hostile}}, Failed: state.Failures{Count: 1, Last: state.Attempt{Error: hostile}}}
 	faults := func(string, error) hcl.Diagnostics {
 		return hcl.Diagnostics{{Summary: hostile, Detail: hostile, Subject: &hcl.Range{Filename: hostile}}}
 	}
@@ -135,7 +138,7 @@ func TestExplainJSONLists(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, value := range document {
-		if value == nil && name != "breaker" && name != "next_freeze" && name != "usual" {
+		if value == nil && name != "breaker" && name != "next_freeze" && name != "usual" && name != "sizing" {
 			t.Errorf("%s is null", name)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 	"launchpad.net/cdplan/plan"
 	"launchpad.net/cdplan/plan/graph"
+	"launchpad.net/cdplan/plan/scale"
 	"launchpad.net/cdplan/providers/resource"
 	"launchpad.net/cdplan/state"
 )
@@ -27,7 +28,7 @@ var madeAt = time.Date(2026, 3, 2, 14, 5, 0, 0, time.UTC)
 
 // richFleet returns a page in which every verdict, every reason and everything else occurs that a plan can tell. It is the same each time.
 func richFleet() Page {
-	decisions := slices.Concat(richActing(), richHeld(), richTrouble(), richSame())
+	decisions := slices.Concat(richActing(), richHeld(), richTrouble(), richSame(), richSizes())
 	after := graph.Graph{}
 	for i := range decisions {
 		settle(&decisions[i])
@@ -48,7 +49,12 @@ func settle(d *plan.Decision) {
 		return
 	}
 	d.Fingerprint = fmt.Sprintf("%x", sha256.Sum256([]byte(d.Service)))
-	if d.Verdict != plan.Record && !slices.Contains(d.Reasons, plan.Unstamped) {
+	if d.Scales() {
+		d.Steps = append(d.Steps, resource.Step{Addr: resource.Addr{Service: d.Service, Type: "juju_units", Label: "units"}})
+		if d.Size.To < d.Size.Units {
+			return
+		}
+	} else if d.Verdict != plan.Record && !slices.Contains(d.Reasons, plan.Unstamped) {
 		d.Steps = append(d.Steps, resource.Step{Addr: resource.Addr{Service: d.Service, Type: "mojo_run", Label: "run"}})
 	}
 	d.Steps = append(d.Steps, resource.Step{Addr: resource.Addr{Service: d.Service, Type: "nova_stamp", Label: "stamp"}})
@@ -196,6 +202,52 @@ func richHeld() []plan.Decision {
 		richHold(shop, plan.Unapproved, "", shop.Others[0], time.Time{}),
 		richHold(moved("vault", 8, 9), plan.Unapproved, "", "auto = never", time.Time{}),
 	}
+}
+
+// richSize is a size with a load of that many jobs, of which one unit carries 200.
+func richSize(service string, units, to, wanted int, jobs float64) *plan.Size {
+	return &plan.Size{Due: to != units, Size: scale.Size{Units: units, To: to, Wanted: wanted, Sum: fmt.Sprintf("%s / 200 = %s -> %d", scale.Number(jobs), scale.Number(jobs/200), wanted),
+		Load:   resource.Load{Value: jobs, At: madeAt.Add(-3 * time.Second), Source: "queue " + service + " on mq.internal:15672"},
+		States: map[resource.UnitState]int{resource.UnitReady: units}}}
+}
+
+// richScale is a service whose size is to be changed.
+func richScale(service string, size *plan.Size) plan.Decision {
+	d := plan.Decision{Service: service, Verdict: plan.Scale, Reasons: []plan.Reason{plan.LoadChanged}, Wave: 1, Copies: size.Units, Size: size, Usual: richUsual(360, 480)}
+	if size.Bounds {
+		d.Reasons = []plan.Reason{plan.OutOfBounds}
+	}
+	return d
+}
+
+// richSizes are the services that have a load, each with something else that can be told of a size.
+func richSizes() []plan.Decision {
+	out, in, held, guarded := richSize("resize", 4, 8, 12, 2330), richSize("crawler", 9, 7, 4, 700), richSize("fetch", 2, 3, 3, 501), richSize("indexer", 5, 6, 6, 1190)
+	out.Cuts, out.States = []string{"max 8", "up_step 4"}, map[resource.UnitState]int{resource.UnitReady: 2, resource.UnitStarting: 1, resource.UnitFailed: 1, resource.UnitLeaving: 1}
+	in.Cuts, in.Remove = []string{"down_step 2"}, []string{"crawler/10", "crawler/9"}
+	chosen, least := richSize("render", 5, 4, 2, 380), richSize("thumbs", 1, 2, 1, 0)
+	least.Bounds, least.Cuts, least.Sum, least.Load.Err = true, []string{"min 2"}, "", errors.New("no such queue: \x1b[31m#9 @all|`x`\x1b[0m")
+	busy := richSize("video", 6, 5, 4, 640)
+	busy.Remove, busy.Cuts, busy.Wait = []string{"video/5"}, []string{"down_step 2"}, "video/4: it runs the hook config-changed"
+	guarded.Guard = "indexer/3 has failed: hook failed: \"config-changed\" @all fixes #12 | `x`"
+	waits, full, silent, lost := richSize("feeds", 6, 6, 5, 901), richSize("tiles", 8, 8, 12, 2390), richSize("jobs", 4, 4, 4, 0), &plan.Size{Err: errors.New("juju status ended with exit code 1")}
+	waits.Wait, waits.Until = "5 is asked for, and that has to last for the down_window of 5m", madeAt.Add(3*time.Minute)
+	full.Cuts = []string{"max 8"}
+	silent.Sum, silent.Load.Err = "", errors.New("401 Unauthorized")
+	small, idle := richScale("thumbs", least), richScale("render", chosen)
+	small.Declared, idle.Usual = richAfter("postgres"), state.Usual{}
+	return []plan.Decision{
+		richScale("resize", out), richScale("crawler", in), small, idle, richScale("video", busy),
+		richHold(unwaved(richScale("fetch", held)), plan.Held, "ann", "the queue is moved", madeAt.AddDate(0, 0, 4)),
+		richHold(unwaved(richScale("indexer", guarded)), plan.Unapproved, "", guarded.Guard, time.Time{}),
+		{Service: "feeds", Verdict: plan.Same, Copies: 6, Size: waits}, {Service: "tiles", Verdict: plan.Same, Copies: 8, Size: full},
+		{Service: "jobs", Verdict: plan.Same, Copies: 4, Size: silent}, {Service: "spool", Verdict: plan.Same, Copies: 2, Size: lost},
+	}
+}
+
+func unwaved(d plan.Decision) plan.Decision {
+	d.Wave = 0
+	return d
 }
 
 // richTrouble are the services of which nothing can be said.

@@ -134,6 +134,9 @@ func (t *tree) add(service int) {
 
 func (t *tree) line(d plan.Decision) string {
 	texts := []string{clean(d.Service), t.style.paint(colors[d.Verdict], strings.TrimSpace(marks[d.Verdict]+" "+string(d.Verdict)))}
+	if d.Scales() {
+		texts = append(texts, change(d))
+	}
 	if d.Wave > 0 {
 		texts = append(texts, "wave "+strconv.Itoa(d.Wave))
 	}

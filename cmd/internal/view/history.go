@@ -27,6 +27,9 @@ func History(w io.Writer, attempts []state.Attempt, s Style) error {
 }
 
 func moves(a state.Attempt) string {
+	if a.Size != nil {
+		return resizedText(a.Size)
+	}
 	d := plan.Decision{}
 	for _, m := range a.Moves {
 		d.Changes = append(d.Changes, plan.Change{Label: m.Label, From: m.From, To: m.To})
@@ -80,26 +83,27 @@ type (
 		Attempts      []jsonAttempt `json:"attempts"`
 	}
 	jsonAttempt struct {
-		Service     string      `json:"service"`
-		Run         string      `json:"run"`
-		Action      string      `json:"action"`
-		Changes     []jsonMove  `json:"changes"`
-		Hash        string      `json:"hash"`
-		Fingerprint string      `json:"fingerprint"`
-		Start       string      `json:"start"`
-		End         string      `json:"end"`     // empty as long as it is not known
-		Seconds     float64     `json:"seconds"` // 0 as long as that is not known
-		Result      string      `json:"result"`  // empty as long as it is not known
-		Phase       string      `json:"phase"`   // the last
-		Phases      []jsonPhase `json:"phases"`
-		Blame       string      `json:"blame"`
-		Error       string      `json:"error"`
-		Forgiven    bool        `json:"forgiven"`
-		Reason      string      `json:"reason"`
-		Log         string      `json:"log"`
-		PID         int         `json:"pid"`
-		User        string      `json:"user"`
-		Command     string      `json:"command"`
+		Service     string       `json:"service"`
+		Run         string       `json:"run"`
+		Action      string       `json:"action"`
+		Changes     []jsonMove   `json:"changes"`
+		Hash        string       `json:"hash"`
+		Fingerprint string       `json:"fingerprint"`
+		Start       string       `json:"start"`
+		End         string       `json:"end"`     // empty as long as it is not known
+		Seconds     float64      `json:"seconds"` // 0 as long as that is not known
+		Result      string       `json:"result"`  // empty as long as it is not known
+		Size        *jsonResized `json:"size"`    // of a change of size; else null
+		Phase       string       `json:"phase"`   // the last
+		Phases      []jsonPhase  `json:"phases"`
+		Blame       string       `json:"blame"`
+		Error       string       `json:"error"`
+		Forgiven    bool         `json:"forgiven"`
+		Reason      string       `json:"reason"`
+		Log         string       `json:"log"`
+		PID         int          `json:"pid"`
+		User        string       `json:"user"`
+		Command     string       `json:"command"`
 	}
 	jsonPhase struct {
 		Phase string `json:"phase"`
@@ -114,7 +118,7 @@ type (
 
 func attemptJSON(a state.Attempt) jsonAttempt {
 	attempt := jsonAttempt{Service: a.Service, Run: a.Run, Action: a.Action, Changes: []jsonMove{}, Hash: a.Hash, Fingerprint: a.Fingerprint,
-		Start: timestamp(a.Begin), End: timestamp(a.End), Result: a.Result, Phase: clean(a.Phase), Phases: []jsonPhase{}, Blame: string(a.Blame), Error: clean(a.Error),
+		Start: timestamp(a.Begin), End: timestamp(a.End), Result: a.Result, Size: resizedJSON(a.Size), Phase: clean(a.Phase), Phases: []jsonPhase{}, Blame: string(a.Blame), Error: clean(a.Error),
 		Forgiven: a.Forgiven != "", Reason: clean(a.Reason), Log: a.Log, PID: a.Owner.PID, User: clean(a.Owner.User), Command: clean(a.Owner.Command)}
 	if !a.End.Before(a.Begin) {
 		attempt.Seconds = a.End.Sub(a.Begin).Seconds()

@@ -51,6 +51,7 @@ type sheet struct {
 	Usual    bool // of some service it is known how long it takes
 	Groups   []sheetGroup
 	Same     []string
+	Warnings []string
 	Picture  *picture // nil if there is nothing to draw
 	LeftOut  int      // services that are not drawn
 	Services []sheetService
@@ -132,6 +133,7 @@ func newSheet(page Page) sheet {
 		}
 	}
 	slices.Sort(s.Same)
+	s.Warnings = warnings(p)
 	s.draw(p)
 	return s
 }
@@ -224,7 +226,19 @@ func factsOf(d plan.Decision) []sheetFact {
 	tell("last attempt", d.Last)
 	tell("usually takes", usualText(d))
 	tell("servers", serversText(d))
+	found = append(found, sizeFacts(d)...)
+	if at := measuredText(d); at != "" {
+		tell("measured", at)
+	}
 	return found
+}
+
+// measuredText tells when the load was measured that asks for another size.
+func measuredText(d plan.Decision) string {
+	if !d.Scales() || d.Size.Load.At.IsZero() {
+		return ""
+	}
+	return d.Size.Load.At.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
 func usualText(d plan.Decision) string {

@@ -12,7 +12,7 @@ import (
 
 // FormatVersion is the version of every JSON output, "MAJOR.MINOR". A minor version adds fields, which a reader ignores when it does not know
 // them; a major version breaks, and a reader that does not know it must refuse.
-const FormatVersion = "1.4"
+const FormatVersion = "1.5"
 
 // ValidateJSON writes what is wrong with the fleet as one JSON document.
 func ValidateJSON(w io.Writer, services int, diags hcl.Diagnostics) error {
@@ -136,14 +136,15 @@ type (
 		Services      []string      `json:"services,omitempty"`
 	}
 	jsonResult struct {
-		Service string   `json:"service"`
-		Result  string   `json:"result"`
-		Cause   string   `json:"cause"`
-		Error   string   `json:"error"`
-		Log     string   `json:"log"`
-		Tail    []string `json:"tail"`
-		Start   string   `json:"start"`
-		End     string   `json:"end"`
+		Service string       `json:"service"`
+		Result  string       `json:"result"`
+		Cause   string       `json:"cause"`
+		Error   string       `json:"error"`
+		Log     string       `json:"log"`
+		Tail    []string     `json:"tail"`
+		Start   string       `json:"start"`
+		End     string       `json:"end"`
+		Size    *jsonResized `json:"size"` // null if it was not to be changed
 	}
 	jsonValidation struct {
 		FormatVersion string           `json:"format_version"`
@@ -160,7 +161,8 @@ func encode(w io.Writer, document any) error {
 }
 
 func resultJSON(r apply.Result) jsonResult {
-	result := jsonResult{Service: r.Service, Result: string(r.Outcome), Cause: r.Cause, Log: r.Log, Tail: []string{}, Start: timestamp(r.Start), End: timestamp(r.End)}
+	result := jsonResult{Service: r.Service, Result: string(r.Outcome), Cause: r.Cause, Log: r.Log, Tail: []string{}, Start: timestamp(r.Start), End: timestamp(r.End),
+		Size: resizedJSON(r.Size)}
 	if r.Err != nil {
 		result.Error = clean(r.Err.Error())
 	}

@@ -39,12 +39,15 @@ func markdown(page Page, shown []plan.Decision, d depth, limit int) string {
 	if rows := shown[:min(d.rows, len(shown))]; len(rows) > 0 {
 		parts = append(parts, markdownTable(rows, m.layout))
 	}
+	if told := m.warningLines(page.Plan); told != nil && d.blocks {
+		parts = append(parts, told[0]+"\n\n"+fenced("text", unindented(told[1:])))
+	}
 	for _, told := range blocks {
 		if d.blocks {
 			parts = append(parts, told.markdown())
 		}
 	}
-	parts = append(parts, markdownFoot(page, d.leftOut(shown, len(blocks)), limit)...)
+	parts = append(parts, markdownFoot(page, d.leftOut(page.Plan, shown, len(blocks)), limit)...)
 	return strings.Join(parts, "\n\n") + "\n"
 }
 
@@ -103,15 +106,21 @@ func (b block) markdown() string {
 	if len(b.lines) == 0 {
 		return code(b.service) + ": " + b.title
 	}
-	var texts []string
-	for _, line := range b.lines {
-		texts = append(texts, strings.TrimPrefix(line, "  "))
-	}
+	texts := unindented(b.lines)
 	if len(b.lines) <= markdownOpen {
 		return code(b.service) + ": " + b.title + "\n\n" + fenced("text", texts)
 	}
 	summary := fmt.Sprintf("<details><summary><code>%s</code>: %s (%d lines)</summary>", bare(b.service), b.title, len(b.lines))
 	return summary + "\n\n" + fenced("text", texts) + "\n\n</details>"
+}
+
+// unindented returns lines without their first two blanks.
+func unindented(lines []string) []string {
+	var texts []string
+	for _, line := range lines {
+		texts = append(texts, strings.TrimPrefix(line, "  "))
+	}
+	return texts
 }
 
 func markdownFoot(page Page, leftOut []string, limit int) []string {

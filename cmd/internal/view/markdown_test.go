@@ -153,7 +153,7 @@ func TestMarkdownOfHostileTexts(t *testing.T) {
 	for _, text := range hostileTexts {
 		r := render(t, write(t, Markdown, pageOf(text)))
 		r.check(t)
-		if len(r.rows) != len(pageOf(text).Plan.Decisions)+1 {
+		if len(r.rows) != len(notable(pageOf(text).Plan))+1 {
 			t.Errorf("%q: the table has %d rows", text, len(r.rows))
 		}
 		seen := strings.TrimSpace(strings.ReplaceAll(clean(text), "`", "'"))

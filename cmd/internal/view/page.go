@@ -24,12 +24,18 @@ type Page struct {
 // Faults turns the error of a service into diagnostics.
 type Faults func(service string, err error) hcl.Diagnostics
 
-// Stable returns the page without what may differ between two identical plans: when it was made, and how long things usually take.
+// Stable returns the page without what may differ between two identical plans: when it was made, how long things usually take, when a load was measured,
+// and until when to wait for another size.
 func (p Page) Stable() Page {
 	stable := *p.Plan
 	stable.Decisions = make([]plan.Decision, len(p.Plan.Decisions))
 	for i, decision := range p.Plan.Decisions {
 		decision.Usual = state.Usual{}
+		if decision.Size != nil {
+			size := *decision.Size
+			size.Load.At, size.Until = time.Time{}, time.Time{}
+			decision.Size = &size
+		}
 		stable.Decisions[i] = decision
 	}
 	p.Plan, p.Made = &stable, time.Time{}

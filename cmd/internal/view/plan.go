@@ -17,19 +17,23 @@ func Plan(w io.Writer, page Page, s Style) error {
 		return err
 	}
 	shown := notable(p)
-	if len(shown) == 0 {
-		return nil
-	}
 	l := fitted(shown, s.Width)
-	if err := lines(w, append([]string{""}, planTable(shown, l, s)...)...); err != nil {
-		return err
+	if len(shown) > 0 {
+		if err := lines(w, append([]string{""}, planTable(shown, l, s)...)...); err != nil {
+			return err
+		}
+	}
+	if told := whole(s, l).warningLines(p); told != nil {
+		if err := lines(w, append([]string{""}, told...)...); err != nil {
+			return err
+		}
 	}
 	for _, told := range whole(s, l).blocks(shown) {
 		if err := lines(w, told.text(s)...); err != nil {
 			return err
 		}
 	}
-	return lines(w, hint(page)...)
+	return lines(w, hint(page)...) // none where nothing is to be done
 }
 
 // text returns the block as a terminal shows it.
@@ -91,7 +95,7 @@ func ShortFingerprint(fingerprint string) string {
 
 // acting and resting list the verdicts in the order in which they are counted.
 var (
-	acting  = []plan.Verdict{plan.New, plan.Redeploy, plan.Record}
+	acting  = []plan.Verdict{plan.New, plan.Redeploy, plan.Record, plan.Scale}
 	resting = []plan.Verdict{plan.Held, plan.Frozen, plan.Waiting, plan.Parked, plan.Unapproved, plan.Blocked, plan.Invalid, plan.Unknown, plan.Same}
 )
 
@@ -180,7 +184,7 @@ func tally(counts map[plan.Verdict]int, verdicts []plan.Verdict) []string {
 }
 
 func counted(n int, v plan.Verdict) string {
-	if v == plan.Redeploy || v == plan.Record {
+	if v == plan.Redeploy || v == plan.Record || v == plan.Scale {
 		return plural(n, string(v))
 	}
 	return fmt.Sprintf("%d %s", n, v)
@@ -203,7 +207,7 @@ func notable(p *plan.Plan) []plan.Decision {
 	return slices.Concat(do, held, trouble)
 }
 
-var marks = map[plan.Verdict]string{plan.New: "+", plan.Redeploy: "~", plan.Record: "^", plan.Held: "=", plan.Frozen: "=", plan.Waiting: "!",
+var marks = map[plan.Verdict]string{plan.New: "+", plan.Redeploy: "~", plan.Record: "^", plan.Scale: "*", plan.Held: "=", plan.Frozen: "=", plan.Waiting: "!",
 	plan.Parked: "!", plan.Unapproved: "=", plan.Blocked: "=", plan.Invalid: "!", plan.Unknown: "?"}
 
-var colors = map[plan.Verdict]color{plan.New: green, plan.Redeploy: yellow, plan.Record: green, plan.Waiting: red, plan.Parked: red, plan.Invalid: red, plan.Unknown: red}
+var colors = map[plan.Verdict]color{plan.New: green, plan.Redeploy: yellow, plan.Record: green, plan.Scale: yellow, plan.Waiting: red, plan.Parked: red, plan.Invalid: red, plan.Unknown: red}

@@ -68,6 +68,9 @@ func TestSameBytes(t *testing.T) {
 		later.Made = later.Made.Add(time.Hour)
 		for i := range later.Plan.Decisions {
 			later.Plan.Decisions[i].Usual = richUsual(i, 9*i)
+			if s := later.Plan.Decisions[i].Size; s != nil {
+				s.Load.At, s.Until = s.Load.At.Add(time.Hour), s.Until.Add(time.Minute)
+			}
 		}
 		if diff := cmp.Diff(write(t, form, richFleet().Stable()), write(t, form, later.Stable())); diff != "" {
 			t.Errorf("%s: a stable plan (-now +later):\n%s", name, diff)
@@ -134,6 +137,11 @@ func TestEstimate(t *testing.T) {
 	web := deploy(540, 700, "api")
 	web.Service = "web"
 	record := plan.Decision{Service: "cache", Verdict: plan.Record}
+	grown := func(usual int) plan.Decision {
+		d := richScale("resize", richSize("resize", 4, 8, 8, 1450))
+		d.Usual = richUsual(usual, usual)
+		return d
+	}
 	for want, decisions := range map[string][]plan.Decision{
 		"1 redeploy":                                        {deploy(0, 0)},
 		"1 redeploy, about 45 s":                            {deploy(45, 45)},
@@ -141,6 +149,8 @@ func TestEstimate(t *testing.T) {
 		"1 redeploy, about 1 h 05 min":                      {deploy(3900, 3959)},
 		"1 record":                                          {record},
 		"1 redeploy, 1 record, about 14 min":                {deploy(840, 840), record},
+		"1 redeploy, 1 scale, about 15 min":                 {deploy(840, 840), grown(900)},
+		"1 redeploy, 2 scales, at least 14 min":             {deploy(840, 840), grown(300), grown(0)},
 		"2 redeploys, at least 14 min":                      {deploy(840, 1140), {Service: "web", Verdict: plan.Redeploy}},
 		"1 new, 1 redeploy, at least 14 min":                {deploy(840, 1140), {Service: "web", Verdict: plan.New}},
 		"1 redeploy, about 14 min; 1 held":                  {deploy(840, 840), {Service: "web", Verdict: plan.Held, Usual: richUsual(9, 9)}},
@@ -156,10 +166,10 @@ func TestEstimate(t *testing.T) {
 
 func TestHeadline(t *testing.T) {
 	for width, want := range map[int]string{
-		0: "Plan 7f3a-91c2-d04e: 2 new, 7 redeploys, 2 records, at least 1 h 53 min.\n" +
-			"1 held, 1 frozen, 1 waiting, 1 parked, 5 unapproved, 1 blocked, 2 invalid, 1 unknown, 5 same.",
-		50: "Plan 7f3a-91c2-d04e: 2 new, 7 redeploys,\n2 records, at least 1 h 53 min.\n" +
-			"1 held, 1 frozen, 1 waiting, 1 parked,\n5 unapproved, 1 blocked, 2 invalid, 1 unknown,\n5 same.",
+		0: "Plan 7f3a-91c2-d04e: 2 new, 7 redeploys, 2 records, 5 scales, at least 1 h 53 min.\n" +
+			"2 held, 1 frozen, 1 waiting, 1 parked, 6 unapproved, 1 blocked, 2 invalid, 1 unknown, 9 same.",
+		50: "Plan 7f3a-91c2-d04e: 2 new, 7 redeploys,\n2 records, 5 scales, at least 1 h 53 min.\n" +
+			"2 held, 1 frozen, 1 waiting, 1 parked,\n6 unapproved, 1 blocked, 2 invalid, 1 unknown,\n9 same.",
 	} {
 		if diff := cmp.Diff(want, strings.Join(headline(richFleet().Plan, Style{Width: width}), "\n")); diff != "" {
 			t.Errorf("in %d columns (-want +got):\n%s", width, diff)

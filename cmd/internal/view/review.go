@@ -39,10 +39,11 @@ func review(page Page, shown []plan.Decision, d depth, limit int) string {
 	blocks := reviewBlocks(page, shown, d, room)
 	sections := [][]string{reviewHead(page), rows}
 	if d.blocks {
-		sections = append(sections, blocks...)
+		warned := manner{Style: Style{Width: reviewWidth}, apart: true}.warningLines(page.Plan)
+		sections = append(append(sections, warned), blocks...)
 	}
 	var b strings.Builder
-	for _, section := range append(sections, reviewFoot(page, d.leftOut(shown, len(blocks)), limit)) {
+	for _, section := range append(sections, reviewFoot(page, d.leftOut(page.Plan, shown, len(blocks)), limit)) {
 		if b.Len() > 0 && len(section) > 0 {
 			b.WriteString("\n")
 		}
@@ -154,6 +155,7 @@ func reviewNote(d plan.Decision, room int) string {
 	if d.Usual.Median > 0 {
 		facts = append(facts, spoken(d.Usual.Median))
 	}
+	facts = append(facts, sizeNote(d)...)
 	if n, known := commitCount(d); known {
 		facts = append(facts, plural(n, "commit"))
 	}

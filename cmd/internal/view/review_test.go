@@ -5,12 +5,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
 
 	"launchpad.net/cdplan/plan"
+	"launchpad.net/cdplan/plan/scale"
 	"launchpad.net/cdplan/providers/resource"
+	"launchpad.net/cdplan/state"
 )
 
 func same(n int) *plan.Plan {
@@ -40,11 +43,27 @@ func pageOf(text string) Page {
 	faults := func(string, error) hcl.Diagnostics {
 		return hcl.Diagnostics{{Summary: text, Detail: text, Subject: &hcl.Range{Filename: text}}, {Summary: text, Detail: text}}
 	}
-	p := &plan.Plan{Fingerprint: strings.Repeat("7f3a91c2d04e58b6", 4), Decisions: []plan.Decision{acting, held, first, broken}}
+	p := &plan.Plan{Fingerprint: strings.Repeat("7f3a91c2d04e58b6", 4), Decisions: append([]plan.Decision{acting, held, first, broken}, sizesOf(text)...)}
 	for range 9 {
 		p.With = append(p.With, plan.With{Service: text, Label: text, Location: text})
 	}
 	return Page{Plan: p, Made: madeAt, Host: text, Apply: "cdplan apply", Faults: faults}
+}
+
+// sizesOf are services with a size, and with that text wherever one of it can come from outside.
+func sizesOf(text string) []plan.Decision {
+	size := func(due bool, err error) *plan.Size {
+		return &plan.Size{Due: due, Size: scale.Size{Units: 3, To: 1, Wanted: 1, Load: resource.Load{Value: 9, Source: text, Err: err}, Sum: text, Cuts: []string{text}, Remove: []string{text, text},
+			Wait: text, Guard: text, States: map[resource.UnitState]int{resource.UnitReady: 3}}}
+	}
+	silent, lost := size(false, errors.New(text)), size(false, nil)
+	lost.Err = errors.New(text)
+	due := richScale(text+"5", size(true, nil))
+	due.Usual = state.Usual{}
+	late := due
+	late.Service, late.Wave, late.Size = text+"6", 0, size(true, errors.New(text))
+	return []plan.Decision{due, richHold(late, plan.Unapproved, "", text, time.Time{}),
+		{Service: text + "7", Verdict: plan.Same, Size: silent}, {Service: text + "8", Verdict: plan.Same, Size: lost}}
 }
 
 // checkReview says what in a review is not as it has to be.

@@ -91,9 +91,11 @@ func savedFaults(_ string, err error) hcl.Diagnostics {
 
 func (d jsonDecision) decision() (plan.Decision, error) {
 	until, err := parseTime(d.HeldUntil)
+	size, invalid := d.Scale.size()
+	err = errors.Join(err, invalid)
 	decision := plan.Decision{Service: clean(d.Service), Verdict: plan.Verdict(d.Verdict), Fingerprint: clean(d.Fingerprint), Wave: d.Wave, WaitsFor: cleanAll(d.WaitsFor),
 		Held: plan.Hold{By: d.HeldBy, Reason: d.HeldReason, Until: until}, Last: d.LastAttempt, Copies: d.Servers, Behind: d.Behind, Others: d.Others, Doubt: d.Doubt,
-		Live: cleanAll(d.Live), Usual: d.Usual.usual(), Declared: plan.Service{Name: clean(d.Service), After: cleanAll(d.After)}}
+		Live: cleanAll(d.Live), Usual: d.Usual.usual(), Size: size, Declared: plan.Service{Name: clean(d.Service), After: cleanAll(d.After)}}
 	for _, reason := range d.Reasons {
 		decision.Reasons = append(decision.Reasons, plan.Reason(clean(reason)))
 	}

@@ -116,7 +116,7 @@ func TestReadPlan(t *testing.T) {
 }
 
 func FuzzReadPlan(f *testing.F) {
-	f.Add(`{"format_version": "1.4", "services": [{"service": "api", "changes": [{"label": "app", "history_known": true}]}]}`)
+	f.Add(`{"format_version": "1.5", "services": [{"service": "api", "changes": [{"label": "app", "history_known": true}]}]}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		saved, err := ReadPlan([]byte(text))
 		if err != nil {
@@ -135,7 +135,8 @@ func FuzzReadPlan(f *testing.F) {
 // A document that somebody has written may say anything in any place: it is shown as text, or refused.
 func TestHostileDocument(t *testing.T) {
 	document := planJSON(t, richFleet())
-	for _, field := range []string{"host", "fingerprint", "service", "reasons", "after", "waits_for", "label", "revno", "location", "change", "key", "held_reason", "subject", "doubt"} {
+	for _, field := range []string{"host", "fingerprint", "service", "reasons", "after", "waits_for", "label", "revno", "location", "change", "key", "held_reason", "subject", "doubt",
+		"load_source", "load_error", "sum", "cuts", "remove", "wait", "guard", "error"} {
 		text := regexp.MustCompile(`("`+field+`": (?:\[\s*)?)"(?:[^"\\]|\\.)*"`).ReplaceAllString(document, `$1"\u001b[2J\u202eodd"`)
 		if text == document {
 			t.Fatalf("the document has no %s", field)

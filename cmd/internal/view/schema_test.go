@@ -82,7 +82,7 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// fields collects the names of all fields of a document, but for the verdicts that are counted.
+// fields collects the names of all fields of a document, but for the verdicts and the states of units that are counted.
 func fields(value any, names map[string]bool) {
 	switch value := value.(type) {
 	case []any:
@@ -92,7 +92,7 @@ func fields(value any, names map[string]bool) {
 	case map[string]any:
 		for name, element := range value {
 			names[name] = true
-			if name != "summary" {
+			if name != "summary" && name != "states" {
 				fields(element, names)
 			}
 		}

@@ -143,6 +143,8 @@ func change(d plan.Decision) string { return changeWithin(d, changeWidth) }
 
 func changeWithin(d plan.Decision, width int) string {
 	switch {
+	case d.Scales():
+		return sizeChange(d.Size.Units, d.Size.To)
 	case len(d.Changes) == 0 && len(d.Behind) > 0:
 		return fmt.Sprintf("%d of %s", len(d.Behind), plural(d.Copies, "stamp"))
 	case len(d.Changes) == 0:
@@ -233,6 +235,9 @@ func note(d plan.Decision) string {
 	}
 	if slices.Contains(d.Reasons, plan.HistoryRewritten) && !d.Verdict.Held() {
 		texts = append(texts, "history rewritten")
+	}
+	if d.Verdict == plan.Scale {
+		texts = append(texts, sizeNote(d)...)
 	}
 	return strings.Join(append(texts, circumstances(d)...), "; ")
 }

@@ -16,6 +16,7 @@ import (
 	"launchpad.net/cdplan/plan"
 	"launchpad.net/cdplan/plan/apply"
 	"launchpad.net/cdplan/providers/resource"
+	"launchpad.net/cdplan/state"
 )
 
 // hostile is what a text from outside may be.
@@ -79,6 +80,8 @@ func TestHostileText(t *testing.T) {
 	d.Changes[0].Label, d.Changes[0].KeysErr = hostile, errors.New(hostile)
 	keyed := moved(nil)
 	keyed.Decisions[0].Changes[0].Keys = []plan.KeyChange{{Section: hostile, Key: hostile, Kind: plan.KeyChanged, Public: true, From: hostile, To: hostile}}
+	sizes := &plan.Plan{Decisions: sizesOf(hostile)}
+	size := &state.Resized{Remove: []string{hostile}, Sum: hostile}
 	broken := moved(&resource.History{Err: errors.New(hostile)})
 	result := apply.Result{Service: hostile, Outcome: apply.Failed, Cause: hostile, Err: &resource.Failure{Err: errors.New(hostile), Tail: []string{hostile}}}
 	listed := []Listed{{Service: hostile, Locations: map[string]string{hostile: hostile}, Copies: []resource.Copy{carrying(hostile, hostile),
@@ -101,7 +104,8 @@ func TestHostileText(t *testing.T) {
 	sections := []Section{{hostile, []resource.Finding{found, minor}}}
 	progress := NewProgress(p)
 	var out bytes.Buffer
-	for _, err := range []error{Plan(&out, Page{Plan: p}, Style{}), Plan(&out, Page{Plan: broken}, Style{}), Plan(&out, Page{Plan: keyed}, Style{}), Results(&out, []apply.Result{result}, Style{}),
+	for _, err := range []error{Plan(&out, Page{Plan: p}, Style{}), Plan(&out, Page{Plan: broken}, Style{}), Plan(&out, Page{Plan: keyed}, Style{}), Plan(&out, Page{Plan: sizes}, Style{}), Results(&out, []apply.Result{result, {Service: hostile, Outcome: apply.Scaled, Size: size}}, Style{}),
+		Check(&out, sizeApproval(sizes), Style{}), History(&out, []state.Attempt{{Service: hostile, Size: size}}, Style{}),
 		progress.Event(&out, apply.Event{Service: hostile, Text: hostile}, Style{}),
 		progress.Event(&out, apply.Event{Service: hostile, Kind: apply.EventStart, Log: "/log/" + hostile}, Style{}),
 		progress.Beat(&out, time.Time{}, Running{Service: hostile, Phase: hostile}, Style{}),
@@ -422,7 +426,7 @@ func checkNulls(t *testing.T, name string, value any) {
 	t.Helper()
 	switch value := value.(type) {
 	case nil:
-		if !slices.Contains([]string{"from", "to", "stamp", "merged", "files", "usual"}, name) {
+		if !slices.Contains([]string{"from", "to", "stamp", "merged", "files", "usual", "scale", "load", "size"}, name) {
 			t.Errorf("%q is null", name)
 		}
 	case []any:
