@@ -4,36 +4,38 @@ import (
 	"fmt"
 	"slices"
 
-	"launchpad.net/cdplan/providers/resource"
 	"launchpad.net/cdplan/state"
 )
 
-// stuck tells that one addition after another has not made the load fall, not even for a moment: then it is something that comes back however many
-// work on it, such as a message that makes its worker crash. It takes the units that were added last to have started, and a load since then.
+// stuck tells that one addition after another has not moved the load, up or down, by as much as one unit is to carry: then it is something that comes back
+// however many work on it, such as messages that make their worker crash. A load that grows is work that arrives, and one that falls is work that is done. It
+// takes the load to have been seen after each addition.
 func (d *decision) stuck() string {
 	n := d.Policy.NoProgressAfter
 	additions := d.additions()
-	if n == 0 || len(additions) < n || d.size.Bounds || d.size.States[resource.UnitStarting] > 0 {
+	if n == 0 || len(additions) < n || d.size.Bounds {
 		return ""
 	}
 	additions = additions[len(additions)-n:]
-	seenSince := append(slices.Clone(d.samples), d.size.Sample())
-	for i, addition := range additions {
-		seen := false
-		for _, s := range seenSince {
-			if !s.Known || !s.At.After(addition.At) || i+1 < n && s.At.After(additions[i+1].At) {
-				continue
-			}
-			if seen = true; s.Load < addition.Load {
-				return ""
+	least, most := d.Load.Value, d.Load.Value
+	later := d.now
+	for _, addition := range slices.Backward(additions) {
+		seen := later.Equal(d.now) // by what is measured now
+		for _, s := range d.samples {
+			if s.Known && s.At.After(addition.At) && !s.At.After(later) {
+				seen, least, most = true, min(least, s.Load), max(most, s.Load)
 			}
 		}
 		if !seen {
 			return ""
 		}
+		later, least, most = addition.At, min(least, addition.Load), max(most, addition.Load)
+	}
+	if most-least > d.Policy.Target {
+		return ""
 	}
 	first, last := additions[0], additions[n-1]
-	return fmt.Sprintf("no progress: %d additions, from %d to %d units, and the load has not fallen: it was %s at %s, and is %s", n, first.From, last.To,
+	return fmt.Sprintf("no progress: %d additions, from %d to %d units, have not moved the load: it was %s at %s, and is %s", n, first.From, last.To,
 		Number(first.Load), first.At.UTC().Format("15:04 UTC"), Number(d.Load.Value))
 }
 

@@ -226,7 +226,12 @@ func (d *decision) grow(target int) {
 	if target <= d.size.Units || d.paused(PauseOut) || d.cooling() {
 		return
 	}
-	d.size.To, d.size.Guard = target, cmp.Or(d.broken(), d.stuck())
+	stuck := d.stuck()
+	if d.size.Guard = cmp.Or(d.broken(), stuck); stuck != "" && d.size.Guard == stuck && d.size.States[resource.UnitStarting] > 0 {
+		d.size.Guard, d.size.Wait = "", stuck+", but there are units that start"
+		return
+	}
+	d.size.To = target
 }
 
 // shrink removes units.
