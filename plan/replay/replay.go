@@ -81,6 +81,7 @@ func Replay(series Series, world World, policy scale.Policy, rule Rule) Run {
 		w.pass(at)
 		w.look()
 	}
+	w.run.Figures.Over = w.run.Figures.Over.Round(time.Millisecond) // of floating-point numbers
 	return w.run
 }
 

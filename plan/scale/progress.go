@@ -35,7 +35,11 @@ func (d *decision) stuck() string {
 		return ""
 	}
 	first, last := additions[0], additions[n-1]
-	return fmt.Sprintf("no progress: %d additions, from %d to %d units, have not moved the load: it was %s at %s, and is %s", n, first.From, last.To,
+	count := "1 addition"
+	if n > 1 {
+		count = fmt.Sprintf("%d additions", n)
+	}
+	return fmt.Sprintf("no progress: %s, from %d to %d units, did not move the load: it was %s at %s, and is %s", count, first.From, last.To,
 		Number(first.Load), first.At.UTC().Format("15:04 UTC"), Number(d.Load.Value))
 }
 

@@ -14,7 +14,7 @@ func TestNoProgress(t *testing.T) {
 	guarded := func(p *Policy) { p.Max, p.UpStep, p.NoProgressAfter = 50, 1, 3 }
 	three := []state.Resized{changed(30*minute, 1, 2, 1500), changed(20*minute, 2, 3, 1500), changed(10*minute, 3, 4, 1500)}
 	same := loads(time.Minute, 1500)
-	tripped := "; guard: no progress: 3 additions, from 1 to 4 units, have not moved the load: it was 1500 at 11:30 UTC, and is "
+	tripped := "; guard: no progress: 3 additions, from 1 to 4 units, did not move the load: it was 1500 at 11:30 UTC, and is "
 	check(t, []story{
 		{name: "three additions, and the load is as it was", policy: guarded, units: "4", load: 1500, samples: same, changes: three, want: "4 -> 5, up_step 1" + tripped + "1500"},
 		{name: "what arrives beside it, and is done, is little", policy: guarded, units: "4", load: 1600, changes: three,
