@@ -66,8 +66,10 @@ func (a *attempt) begin(ctx context.Context) error {
 		a.note.Moves = append(a.note.Moves, state.Move{Label: change.Label, From: change.From, To: change.To})
 	}
 	var err error
-	if a.note.Log, err = a.Dir.Log(d.Service, a.note.Run); err != nil {
-		return err
+	if d.Verdict != plan.Scale { // which has no output
+		if a.note.Log, err = a.Dir.Log(d.Service, a.note.Run); err != nil {
+			return err
+		}
 	}
 	a.note.ID, err = a.Journal.Start(ctx, a.note)
 	return err
