@@ -406,25 +406,25 @@ func TestSizing(t *testing.T) {
 	sample := func(minutes, wanted int) state.Sample {
 		return state.Sample{At: noon.Add(-time.Duration(minutes) * time.Minute), Known: true, Units: 4, Wanted: wanted}
 	}
-	past := state.ServicePast{Samples: []state.Sample{sample(30, 1), sample(9, 19), sample(4, 8), sample(2, 5), sample(-1, 18)},
+	past := state.ServicePast{Samples: []state.Sample{sample(30, 1), sample(9, 19), sample(4, 3), sample(2, 8), sample(-1, 18)},
 		Resized: []state.Resized{{At: noon.Add(-time.Hour), To: 3}, {At: noon.Add(-5 * time.Minute), To: 4, Result: "scaled"}}, Resizes: state.Failures{Count: 2}}
 	x := explain([]situation{same("api", "")}, all(sized("api", "min=1 max=20 target=200 up_window=3m down_window=10m", "rrrr", 1300), pastOf("api", past)))
 	s := x.Sizing
 	if s == nil || s.Policy.Max != 20 || len(s.Units) != 4 || s.Failed.Count != 2 || !s.Counts.Equal(noon.Add(-5*time.Minute)) {
 		t.Fatalf("got %+v", s)
 	}
-	if diff := cmp.Diff([]Asked{{"up_window", 3 * time.Minute, false, 5}, {"down_window", 10 * time.Minute, true, 8}}, s.Windows); diff != "" {
+	if diff := cmp.Diff([]Asked{{"up_window", 3 * time.Minute, false, 7}, {"down_window", 10 * time.Minute, true, 8}}, s.Windows); diff != "" {
 		t.Errorf("windows (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]state.Sample{sample(2, 5), sample(4, 8), sample(9, 19)}, s.Samples); diff != "" {
+	if diff := cmp.Diff([]state.Sample{sample(2, 8), sample(4, 3), sample(9, 19)}, s.Samples); diff != "" {
 		t.Errorf("samples (-want +got):\n%s", diff)
 	}
 	if len(s.Resized) != 2 || s.Resized[0].To != 4 || past.Resized[0].To != 3 {
 		t.Errorf("changes %v", s.Resized)
 	}
-	past.Last = &state.Attempt{End: noon.Add(-3 * time.Minute)}
+	past.Samples[2], past.Last = sample(4, 17), &state.Attempt{End: noon.Add(-3 * time.Minute)}
 	x = explain([]situation{same("api", "")}, all(sized("api", "min=1 max=20 target=200 down_window=10m", "rrrr", 1300), pastOf("api", past)))
-	if w := x.Sizing.Windows; len(w) != 1 || w[0].Wanted != 7 {
+	if w := x.Sizing.Windows; len(w) != 1 || w[0].Wanted != 8 {
 		t.Errorf("after a deploy: %v", w)
 	}
 	for name, change := range map[string]func(*Input){"no load": nil, "nobody measured": all(sized("api", calm, "rr", 0), change("api", func(r *resource.Reading) { r.Load = nil }))} {

@@ -161,12 +161,47 @@ func TestScaleLooksAgain(t *testing.T) {
 func TestScaleByOldSamples(t *testing.T) {
 	f := newFleet(t)
 	f.size("api", 4, 300)
-	p := f.measured()
-	at := f.options().Now().Add(-time.Second)
-	if err := f.journal.Sample(t.Context(), "api", state.Sample{At: at, Known: true, Load: 1500, Units: 4, Wanted: 8}, time.Hour); err != nil {
-		t.Fatal(err)
+	units := &f.services[0].Resources[len(f.services[0].Resources)-1]
+	attrs := units.Config.AsValueMap()
+	attrs["down_window"] = cty.StringVal("2m")
+	units.Config = cty.ObjectVal(attrs)
+	sample := func(ago time.Duration, wanted int) {
+		s := state.Sample{At: f.options().Now().Add(-ago), Known: true, Load: 300, Units: 4, Wanted: wanted}
+		if err := f.journal.Sample(t.Context(), "api", s, time.Hour); err != nil {
+			t.Fatal(err)
+		}
 	}
-	check(t, "results", "api scaled", f.run(t.Context(), p, f.options()))
+	for _, ago := range []time.Duration{3 * time.Minute, 2 * time.Minute, time.Minute} {
+		sample(ago, 2)
+	}
+	p, o := f.measured(), f.options()
+	o.Past = f.past()
+	sample(time.Second, 8)
+	check(t, "results", "api scaled", f.run(t.Context(), p, o))
+	check(t, "units", "api/1 api/0", strings.Join(f.world.Units("api"), " "))
+}
+
+// Who asks to stop is told how long a change of size usually takes, and not a deploy.
+func TestScaleStop(t *testing.T) {
+	f := newFleet(t)
+	f.size("api", 2, 800)
+	gate, stop, p, o := f.world.Block(unitsAddr("api")), make(chan struct{}), f.measured(), f.options()
+	p.Decisions[0].Usual.Median = 6 * time.Minute
+	o.Past.Services = map[string]state.ServicePast{"api": {Usual: state.Usual{Median: time.Hour}}}
+	o.Stop = stop
+	var texts []string
+	o.Events = func(e Event) {
+		if e.Kind == EventStop {
+			texts = append(texts, e.Text)
+			gate.Release()
+		}
+	}
+	go func() {
+		<-gate.Entered()
+		close(stop)
+	}()
+	check(t, "results", "api scaled", f.run(t.Context(), p, o))
+	check(t, "told", "nothing more is started; still running: api (0s of about 6m0s); interrupt again to end that", strings.Join(texts, "; "))
 }
 
 // A change of size that fails waits like a deploy that fails for the host's sake, and holds no deploy back; nor is the host to blame for it.
