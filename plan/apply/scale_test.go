@@ -308,7 +308,8 @@ func TestScaleStandings(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	due := &plan.Size{Size: scale.Size{Units: 2, To: 4}, Due: true}
 	silent, lost := &plan.Size{}, &plan.Size{Err: errors.New("no juju")}
-	silent.Load.Err = errors.New("no queue")
+	silent.Load.Source, silent.Load.Err = "queue jobs", errors.New("there is none")
+	broken := &plan.Size{Size: scale.Size{Broken: "api/3 has failed"}}
 	for _, test := range []struct {
 		name    string
 		verdict plan.Verdict
@@ -317,8 +318,9 @@ func TestScaleStandings(t *testing.T) {
 		want    string
 	}{
 		{"as it should be", plan.Same, &plan.Size{}, nil, "well"},
-		{"no data", plan.Same, silent, nil, "unmeasured no queue"},
+		{"no data", plan.Same, silent, nil, "unmeasured queue jobs: there is none"},
 		{"the units cannot be told", plan.Same, lost, nil, "unmeasured no juju"},
+		{"a unit has failed", plan.Same, broken, nil, "failing api/3 has failed"},
 		{"scaled", plan.Scale, due, &Result{Outcome: Scaled}, "well"},
 		{"done by another", plan.Scale, due, &Result{Outcome: NotStarted, Err: errSized}, "well"},
 		{"failed", plan.Scale, due, &Result{Outcome: Failed, Err: errors.New("no quota")}, "failing next try 2026-01-02 03:09 UTC: failed once: no quota"},

@@ -69,7 +69,8 @@ func (s standing) tell() (state.Word, string) {
 	return s.idle()
 }
 
-// measured tells whether it is known how many units there are and what they have to carry, of a service that is as it should be.
+// measured tells of a service that is as it should be whether it is known how many units there are and what they have to carry, and whether all of them
+// work.
 func (s standing) measured() (state.Word, string) {
 	switch {
 	case s.Size == nil:
@@ -77,7 +78,9 @@ func (s standing) measured() (state.Word, string) {
 	case s.Size.Err != nil:
 		return state.Unmeasured, s.Size.Err.Error()
 	case s.Size.Load.Err != nil:
-		return state.Unmeasured, s.Size.Load.Err.Error()
+		return state.Unmeasured, s.Size.Load.Source + ": " + s.Size.Load.Err.Error()
+	case s.Size.Broken != "":
+		return state.Failing, s.Size.Broken
 	}
 	return state.Well, ""
 }

@@ -26,7 +26,7 @@ func TestNoProgress(t *testing.T) {
 			want: "4 -> 4, up_step 1; waits" + strings.TrimPrefix(tripped, "; guard") + "1500, but there are units that start"},
 		{name: "it starts for too long", policy: guarded, units: "3 starting 1", load: 1500, samples: same, changes: three,
 			edit: func(in *Input) { in.Units.List[0].Since = ago(31 * minute) },
-			want: "4 -> 5, up_step 1; guard: w/3 has been starting for 31m, more than the timeout of 30m"},
+			want: "4 -> 5, up_step 1; guard: w/3 has been starting since 2026-03-02 11:29 UTC, longer than the timeout of 30m"},
 		{name: "a ramp, which fell for a moment after the first", policy: guarded, units: "4", load: 1500, samples: join(same, []state.Sample{sample(25*minute, 1299, 7)}),
 			changes: three, want: "4 -> 5, up_step 1"},
 		{name: "the load has fallen now", policy: guarded, units: "4", load: 1299, samples: same, changes: three, want: "4 -> 5, up_step 1"},

@@ -35,9 +35,11 @@ type Size struct {
 	Cuts   []string // what kept To from being Wanted, such as "max 8" or "up_step 4"
 	Remove []string // names of the units that go, in that order
 
-	Wait  string    // why nothing is changed yet, or less than the load asks for, such as a window; empty if nothing is to be waited for
-	Until time.Time // how long that lasts at least; zero if nobody knows
-	Guard string    // why a person has to stand behind the change; empty for nearly all
+	Wait   string    // why nothing is changed yet, or less than the load asks for, such as a window; empty if nothing is to be waited for
+	Until  time.Time // how long that lasts at least; zero if nobody knows
+	Broken string    // the first unit that does not work and does not come to, so that a person has to see to it, and why; empty for nearly all
+
+	Guard string // why a person has to stand behind the change; empty for nearly all
 
 	States map[resource.UnitState]int // how many units are in each state
 }
@@ -59,6 +61,7 @@ func Decide(in Input) Size {
 	d := decision{Input: in, now: in.Load.At}
 	d.remember()
 	d.count()
+	d.size.Broken = d.broken()
 	d.want()
 	switch target := d.aim(); {
 	case target > d.size.Units:
@@ -227,7 +230,7 @@ func (d *decision) grow(target int) {
 		return
 	}
 	stuck := d.stuck()
-	if d.size.Guard = cmp.Or(d.broken(), stuck); stuck != "" && d.size.Guard == stuck && d.size.States[resource.UnitStarting] > 0 {
+	if d.size.Guard = cmp.Or(d.size.Broken, stuck); stuck != "" && d.size.Guard == stuck && d.size.States[resource.UnitStarting] > 0 {
 		d.size.Guard, d.size.Wait = "", stuck+", but there are units that start"
 		return
 	}
@@ -264,7 +267,7 @@ func (d *decision) shrink(target int) {
 	}
 	d.choose(d.size.Units - target)
 	if d.size.Changes() {
-		d.size.Guard = cmp.Or(d.broken(), d.lingers())
+		d.size.Guard = cmp.Or(d.size.Broken, d.lingers())
 	}
 }
 
@@ -387,7 +390,7 @@ func (d *decision) broken() string {
 		case u.State == resource.UnitFailed:
 			return strings.TrimSuffix(fmt.Sprintf("%s has failed: %s", u.Name, u.Text), ": ")
 		case u.State == resource.UnitStarting && d.overdue(u):
-			return fmt.Sprintf("%s has been starting for %s, more than the timeout of %s", u.Name, brief(d.now.Sub(d.began(u))), brief(d.Policy.Timeout))
+			return d.late(u)
 		}
 	}
 	return ""
@@ -397,10 +400,15 @@ func (d *decision) broken() string {
 func (d *decision) lingers() string {
 	for _, u := range d.Input.Units.List {
 		if u.State == resource.UnitLeaving && d.overdue(u) {
-			return fmt.Sprintf("%s has been leaving for %s, more than the timeout of %s", u.Name, brief(d.now.Sub(d.began(u))), brief(d.Policy.Timeout))
+			return d.late(u)
 		}
 	}
 	return ""
+}
+
+// late tells of a unit that has been starting, or leaving, for too long.
+func (d *decision) late(u resource.Unit) string {
+	return fmt.Sprintf("%s has been %s since %s, longer than the timeout of %s", u.Name, u.State, d.began(u).UTC().Format("2006-01-02 15:04 UTC"), brief(d.Policy.Timeout))
 }
 
 // overdue says whether a unit has been starting, or leaving, for too long.

@@ -293,6 +293,18 @@ func TestToZero(t *testing.T) {
 	})
 }
 
+// A unit that does not work is told even if nothing is asked for.
+func TestBrokenIsTold(t *testing.T) {
+	in := Input{Policy: Policy{Max: 9, Target: 200, UpStep: 4, DownStep: 1}, Units: units("3 failed 1"), Load: resource.Load{At: now, Value: 800}}
+	if size := Decide(in); size.Changes() || size.Broken != "w/3 has failed" {
+		t.Errorf("got %s, broken %q", told(size), size.Broken)
+	}
+	in.Units = units("4")
+	if size := Decide(in); size.Broken != "" {
+		t.Errorf("got broken %q", size.Broken)
+	}
+}
+
 func TestBroken(t *testing.T) {
 	failed := func(in *Input) {
 		in.Units.List[0].State, in.Units.List[0].Text = resource.UnitFailed, "hook failed: \"install\""
@@ -307,12 +319,12 @@ func TestBroken(t *testing.T) {
 			want: "4 -> 3, down_step 1, without w/3; guard: w/3 has failed: hook failed: \"install\""},
 		{name: "nothing is to be done about the load, so nothing is asked", units: "4", load: 800, edit: failed, want: "4 -> 4"},
 		{name: "one has been starting for too long", units: "4 starting 1", load: 1450, edit: since(0, 31*time.Minute),
-			want: "5 -> 8; guard: w/4 has been starting for 31m, more than the timeout of 30m"},
+			want: "5 -> 8; guard: w/4 has been starting since 2026-03-02 11:29 UTC, longer than the timeout of 30m"},
 		{name: "nobody says since when it starts, so it is since the last change", units: "4 starting 1", load: 1450,
-			changes: []state.Resized{changed(45*time.Minute, 4, 5, 1000)}, want: "5 -> 8; guard: w/4 has been starting for 45m, more than the timeout of 30m"},
+			changes: []state.Resized{changed(45*time.Minute, 4, 5, 1000)}, want: "5 -> 8; guard: w/4 has been starting since 2026-03-02 11:15 UTC, longer than the timeout of 30m"},
 		{name: "it starts for as long as it may", units: "4 starting 1", load: 1450, edit: since(0, 30*time.Minute), want: "5 -> 8"},
 		{name: "one does not go: fewer need a person", units: "4 leaving 1", load: 200, samples: calm(5, 1), edit: since(0, 40*time.Minute),
-			want: "4 -> 3, down_step 1, without w/3; guard: w/4 has been leaving for 40m, more than the timeout of 30m"},
+			want: "4 -> 3, down_step 1, without w/3; guard: w/4 has been leaving since 2026-03-02 11:20 UTC, longer than the timeout of 30m"},
 		{name: "one does not go: that is in the way of none that are added", units: "4 leaving 1", load: 1450, edit: since(0, 40*time.Minute), want: "4 -> 8"},
 	})
 }

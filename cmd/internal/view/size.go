@@ -152,12 +152,14 @@ func resizedText(r *state.Resized) string { return sizeChange(r.From, r.To) }
 // maxWarnings is how many services are named whose load or units cannot be told; the rest is counted.
 const maxWarnings = 10
 
-// warnings tells of which services the size stays as it is for want of data, in the order of their names.
+// warnings tells of which services the size stays as it is for want of data, and of which a unit does not work, in the order of their names.
 func warnings(p *plan.Plan) []string {
 	var texts []string
 	for _, d := range p.Decisions {
-		if text := unmeasured(d); text != "" {
-			texts = append(texts, clean(d.Service+": "+text))
+		for _, text := range []string{unmeasured(d), unfit(d)} {
+			if text != "" {
+				texts = append(texts, clean(d.Service+": "+text))
+			}
 		}
 	}
 	slices.Sort(texts)
@@ -182,6 +184,14 @@ func unmeasured(d plan.Decision) string {
 		return "no data of its load, " + kept + ": " + strings.TrimPrefix(s.Load.Source+": ", ": ") + firstLine(s.Load.Err)
 	}
 	return ""
+}
+
+// unfit tells of a unit that does not work, where that is not told as what stands in the way of a change.
+func unfit(d plan.Decision) string {
+	if d.Size == nil || d.Size.Guard != "" {
+		return ""
+	}
+	return d.Size.Broken
 }
 
 // warningLines tells the warnings below a title; nothing if there are none.

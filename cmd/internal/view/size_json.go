@@ -25,6 +25,7 @@ type (
 		Remove     []string       `json:"remove"`
 		Wait       string         `json:"wait"`
 		Until      string         `json:"until"`
+		Broken     string         `json:"broken"`
 		Guard      string         `json:"guard"`
 		Due        bool           `json:"due"`
 		Error      string         `json:"error"`
@@ -47,7 +48,7 @@ func sizeJSON(s *plan.Size) *jsonSize {
 	}
 	size := &jsonSize{Units: s.Units, To: s.To, Wanted: s.Wanted, Load: loadJSON(s.Load.Value, s.Load.Err == nil), LoadSource: clean(s.Load.Source),
 		Measured: timestamp(s.Load.At), Sum: clean(s.Sum), Bounds: s.Bounds, Cuts: cleanAll(s.Cuts), Remove: cleanAll(s.Remove), Wait: clean(s.Wait), Until: timestamp(s.Until),
-		Guard: clean(s.Guard), Due: s.Due, States: map[string]int{}}
+		Broken: clean(s.Broken), Guard: clean(s.Guard), Due: s.Due, States: map[string]int{}}
 	if s.Load.Err != nil {
 		size.LoadError = clean(s.Load.Err.Error())
 	}
@@ -75,7 +76,7 @@ func (j *jsonSize) size() (*plan.Size, error) {
 	measured, err := parseTime(j.Measured)
 	until, invalid := parseTime(j.Until)
 	s := &plan.Size{Due: j.Due, Size: scale.Size{Units: j.Units, To: j.To, Wanted: j.Wanted, Load: resource.Load{At: measured, Source: j.LoadSource}, Sum: j.Sum,
-		Bounds: j.Bounds, Cuts: j.Cuts, Remove: j.Remove, Wait: j.Wait, Until: until, Guard: j.Guard}}
+		Bounds: j.Bounds, Cuts: j.Cuts, Remove: j.Remove, Wait: j.Wait, Until: until, Broken: j.Broken, Guard: j.Guard}}
 	switch {
 	case j.Load == nil:
 		s.Load.Err = errors.New(j.LoadError)
