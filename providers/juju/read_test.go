@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -214,6 +216,22 @@ func TestMeasure(t *testing.T) {
 	}
 	if got := p.Measure(t.Context(), nil); len(got) > 0 {
 		t.Errorf("got %v", got)
+	}
+}
+
+// A load is one of when it was asked for, also if its source says when it measured: how old that may be is the source's to judge.
+func TestMeasureOfASourceThatTellsWhen(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"n":3,"at":%d}`, time.Now().Add(-time.Hour).Unix()) // the test fails without it
+	}))
+	defer server.Close()
+	p, now := opened(t, "juju"), time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC)
+	p.now = func() time.Time { return now }
+	w := ask("api")
+	w.Config = config(unitsSchema().Type(), "application=api", "metric=http", "url="+server.URL, "path=$.n", "time_path=$.at", "max_age=24h")
+	load := p.Measure(t.Context(), []resource.Wanted{w})[0]
+	if load.Err != nil || load.Value != 3 || !load.At.Equal(now) {
+		t.Errorf("got %+v, want what was asked for at %s", load, now)
 	}
 }
 
