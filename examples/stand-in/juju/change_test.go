@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/zclconf/go-cty/cty"
 
 	"launchpad.net/cdplan/providers"
@@ -369,6 +370,36 @@ func TestPrompt(t *testing.T) {
 	}
 }
 
+// Anything but yes is no.
+func TestPromptRefused(t *testing.T) {
+	f := newFleet(t, three)
+	cmd := exec.Command("juju", "remove-unit", "api/1")
+	cmd.Stdin = strings.NewReader("n\n")
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Errorf("got %s", out)
+	}
+	f.wait(2 * goneAfter)
+	f.is("api/1 ready+, api/0 ready+!")
+}
+
+// A unit that was added comes to work step by step.
+func TestStages(t *testing.T) {
+	f := newFleet(t, three)
+	f.run(0, "status")
+	f.run(0, "add-unit", "api")
+	var got []string
+	for range worksAfter / defaultStep {
+		u := f.read().Units.List[0]
+		got = append(got, fmt.Sprintf("%s %t %s", u.State, u.Place != "", u.Text))
+	}
+	want := []string{"starting false waiting for machine", "starting true installing agent", "starting true installing agent",
+		"starting true installing charm software", "starting true installing charm software", "ready true "}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("api/2 (-want +got):\n%s", diff)
+	}
+}
+
 // The clock moves by the step of the environment, and what runs at the same time is one after another.
 func TestClock(t *testing.T) {
 	f := newFleet(t, three)
@@ -396,4 +427,32 @@ func TestClock(t *testing.T) {
 	}
 	t.Setenv("JUJU_STANDIN_STEP", "soon")
 	f.fails(errors.New(f.run(1, "status")), "JUJU_STANDIN_STEP")
+}
+
+// Juju 1 leaves the machine of a unit, with its server, until somebody destroys it; the others do not.
+func TestMachinesStay(t *testing.T) {
+	f := newFleet(t, one)
+	f.run(0, "status")
+	f.run(0, "destroy-unit", "api/1")
+	f.wait(goneAfter)
+	f.is("api/0 ready+")
+	f.hasServers("api-0 api-1 api-2 web-1")
+	f.run(0, "destroy-machine", "2")
+	f.hasServers("api-0 api-1 web-1")
+
+	f = newFleet(t, three)
+	f.run(0, "status")
+	f.run(0, "remove-unit", "--no-prompt", "api/1")
+	f.wait(goneAfter)
+	f.hasServers("api-0 api-1 web-1")
+}
+
+// A server that somebody else boots is a new unit, also under a name that there is, and one that somebody deletes is none any more.
+func TestServersOfOthers(t *testing.T) {
+	f := newFleet(t, three)
+	f.is("api/1 ready+, api/0 ready+!")
+	id := f.add("juju-api-machine-2", nil)
+	f.is("api/2 ready+, api/1 ready+, api/0 ready+!")
+	f.cloud.Delete(id)
+	f.is("api/1 ready+, api/0 ready+!")
 }

@@ -60,7 +60,7 @@ func (b bench) run(code int, args ...string) string {
 func TestDialects(t *testing.T) {
 	b := newBench(t)
 	one, two, web := b.add("juju-api-machine-1", nil), b.add("juju-api-machine-2", nil), b.add("juju-web-api-machine-1", nil)
-	b.add("juju-api-machine-0", map[string]string{"juju-is-controller": "true"})
+	controller := b.add("juju-api-machine-0", map[string]string{"juju-is-controller": "true"})
 	b.add("juju-api-machine-00", map[string]string{"juju-is-state": "true"})
 	b.add("other", nil)
 	want := map[string][]string{"api": {one, two}, "web-api": {web}}
@@ -74,7 +74,7 @@ func TestDialects(t *testing.T) {
 			t.Errorf("version %q, want %q", got, version)
 		}
 		answer := b.run(0, "status", "--format=json")
-		if old := strings.HasPrefix(version, "1."); strings.Contains(answer, "state-server") != old {
+		if old := strings.HasPrefix(version, "1."); strings.Contains(answer, "state-server") != old || strings.Contains(answer, controller) != old {
 			t.Errorf("%s: the controllers belong to a model of their own but in juju 1: %s", version, answer)
 		}
 		for _, mark := range marks {
