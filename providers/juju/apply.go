@@ -281,12 +281,17 @@ func (r *resizing) left(now look) (missing string, err error) {
 			continue
 		}
 		if failure := now.failure(now.Applications[r.Application].Units[name]); failure != nil && failure.unit {
-			return "", fmt.Errorf("unit %s was told to go, and does not: %s. Juju goes on once that is resolved: %s resolved %s", name, failure.text, r.program, name)
+			return "", r.stays(name, failure)
 		}
 		r.say(name, u.Text)
 		missing = cmp.Or(missing, "unit "+name+" is not gone yet")
 	}
 	return missing, nil
+}
+
+// stays is the error of a unit that does not go.
+func (r *resizing) stays(name string, failure *failure) error {
+	return fmt.Errorf("unit %s was told to go, and does not: %s. Juju goes on once that is resolved: %s resolved %s", name, failure.text, r.program, name)
 }
 
 // destroyMachines destroys the machines of the units that were removed, if nothing is left on them. That a host was left by a container of it does not
@@ -336,8 +341,13 @@ func (r *resizing) scale(ctx context.Context, before look) error {
 	return r.wait(ctx, func(now look) (missing string, err error) {
 		for _, u := range now.units {
 			failure := now.failure(now.Applications[r.Application].Units[u.Name])
-			if _, old := before.find(u.Name); !old && failure != nil {
+			_, old := before.find(u.Name)
+			switch {
+			case failure == nil:
+			case !old:
 				return "", fmt.Errorf("unit %s was added, and does not start: %s", u.Name, failure.text)
+			case failure.unit && u.State == resource.UnitLeaving:
+				return "", r.stays(u.Name, failure)
 			}
 		}
 		if n := len(now.units); n != r.To {

@@ -417,6 +417,8 @@ func TestKubernetesIsScaled(t *testing.T) {
 			says(t, version, "worker/0 leader")}, ""},
 		{resource.Resize{From: 2, To: 4}, []string{says(t, version, two...), says(t, version, append(two, "worker/2 hook")...)},
 			`unit worker/2 was added, and does not start: hook failed: "install"`},
+		{resource.Resize{From: 2, To: 1}, []string{says(t, version, two...), says(t, version, "worker/0 leader", "worker/1 stop")},
+			`unit worker/1 was told to go, and does not: hook failed: "stop"`},
 	} {
 		s := newStage(t, version, test.answers...)
 		if err := s.resize(t.Context(), test.resize); test.want == "" && err != nil {
