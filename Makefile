@@ -36,7 +36,7 @@ test-openstack:
 	@test/openstack/with $(GO) test -count 1 -timeout 30m -run OpenStack $(openstack) -openstack
 
 # These hold on a real RabbitMQ and a real Prometheus too, which they start themselves (test/scaling).
-scaling = ./providers/meter
+scaling = ./providers/meter ./cmd/cdplan
 
 test-scaling:
 	@test/needs.sh brz rabbitmq-server prometheus
