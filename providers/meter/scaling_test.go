@@ -147,6 +147,8 @@ func TestScalingPrometheus(t *testing.T) {
 	mustRead(t, source("-1 * 0"), 0)
 	mustFail(t, source("queue"), "the query gives 2 numbers, not one: put an aggregate such as sum(...)")
 	mustFail(t, source("none"), "the query finds nothing")
+	mustFail(t, source("count(none)"), "the query finds nothing")
+	mustFail(t, source("scalar(none)"), "the answer is NaN")
 	mustFail(t, source("nan"), "the answer is NaN")
 	mustFail(t, source("less"), "the answer is -3")
 	mustFail(t, source("load / 0"), "the answer is +Inf")
