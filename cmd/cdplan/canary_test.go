@@ -57,7 +57,7 @@ func TestCanaries(t *testing.T) {
 }
 
 // order is that of the commands: what changes the fleet comes last.
-var order = []string{"help", "completion", "version", "validate", "doctor", "plan", "graph", "show", "check", "explain", "list", "drift", "history", "status", "hold", "unhold", "record",
+var order = []string{"help", "completion", "version", "validate", "doctor", "plan", "graph", "show", "check", "explain", "list", "drift", "simulate", "history", "status", "hold", "unhold", "record",
 	"adopt", "undo", "retry", "apply"}
 
 // canaries is a fleet with secrets in it.
@@ -137,6 +137,20 @@ lib = lp:~ann:SECRET@lib
 Bad_Label = https://ann:SECRET@host/x
 `
 
+// triedINI is a config.ini that is not committed yet.
+const triedINI = `[mojo]
+spec = /x
+[environment]
+TOKEN = SECRET
+[scale]
+application = worker
+min = 1
+max = 8
+metric = command
+command = tell SECRET
+target = 200
+`
+
 // service makes one, with more in its config.ini.
 func (c *canaries) service(name, more string) {
 	files := serviceFiles(c.dir, name, nil)
@@ -205,15 +219,19 @@ func (c *canaries) commands() map[string][][]string {
 		"validate": {{"validate"}, {"validate", "-json"}}, "doctor": {{"doctor"}, {"doctor", "-json"}},
 		"plan": {{"plan", "-verbose"}, {"plan", "-stable"}, {"plan", "-target", "api", "-with-deps"}, {"plan", "-out", c.path("plan.json")},
 			{"plan", "-with", "app=" + c.path("branches/bare-app"), "-verbose"}, {"plan", "-with", "app=http://ann:" + canary("with") + "@" + c.echo + "/x"}, {"plan", "-with", "app=lp:~ann:" + canary("with-lp") + "@x"}},
-		"list":   {{"list"}, {"list", "-servers"}, {"list", "-branch", "lib"}, {"list", "-branch", "http://ann:" + canary("argument") + "@" + c.echo + "/lib"}, {"list", "-json"}},
-		"drift":  {{"drift"}, {"drift", "-nagios"}, {"drift", "-json"}},
+		"list":  {{"list"}, {"list", "-servers"}, {"list", "-branch", "lib"}, {"list", "-branch", "http://ann:" + canary("argument") + "@" + c.echo + "/lib"}, {"list", "-json"}},
+		"drift": {{"drift"}, {"drift", "-nagios"}, {"drift", "-json"}},
+		"simulate": {{"simulate", "noisy", "-load", c.path("load.csv")}, {"simulate", c.path("tried.ini"), "-load", c.path("load.csv")},
+			{"simulate", c.path("tried-badly.ini"), "-load", c.path("load.csv")}},
 		"check":  {{"check", c.path("plan.json")}, {"check", c.path("plan.json"), "-json"}},
 		"hold":   {{"hold", "bare", "-until", "1h", "-reason", "busy"}},
 		"unhold": {{"unhold", "bare"}}, "history": {{"history"}, {"history", "-json"}}, "status": {{"status"}, {"status", "-json"}, {"status", "-nagios"}}, "record": {{"record"}},
 		"adopt": {{"adopt", "bare"}, {"adopt", "api", "-at", "app=999"}, {"adopt", "locked"}}, "undo": {{"undo", "api"}, {"undo", "api", "-commit"}, {"undo", "broken"}}, "retry": {{"retry", "noisy"}},
 		"apply": {{"apply", c.path("plan.json")}, {"apply", "-auto"}, {"apply", "-auto", "-json", "-json-into", c.path("apply-into.json"), "-metrics-file", c.path("metrics")}},
 	}
-	for _, command := range [][]string{{"plan"}, {"graph"}, {"show", c.path("plan.json")}} {
+	c.write(map[string]string{"load.csv": "0,100\n1h,1000\n", "tried.ini": strings.ReplaceAll(triedINI, "SECRET", canary("tried")),
+		"tried-badly.ini": strings.ReplaceAll(triedINI+"urll = http://ann:SECRET@mq/\n", "SECRET", canary("tried-badly"))})
+	for _, command := range [][]string{{"plan"}, {"graph"}, {"show", c.path("plan.json")}, {"simulate", c.path("tried.ini"), "-load", c.path("load.csv"), "-hpa"}} {
 		for _, format := range c.formats(command[0]) {
 			all[command[0]] = append(all[command[0]], append(slices.Clone(command), "-format", format))
 		}

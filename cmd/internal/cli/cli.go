@@ -188,7 +188,7 @@ func newRoot(env *Env, force context.Context) *cobra.Command {
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newPlan(c), newApply(c, force), newShow(c), newCheck(c), newExplain(c), newGraph(c), newList(c), newDrift(c), newHistory(c), newStatus(c), newHold(c), newUnhold(c), newRetry(c),
+	root.AddCommand(newPlan(c), newApply(c, force), newShow(c), newCheck(c), newExplain(c), newGraph(c), newList(c), newDrift(c), newSimulate(c), newHistory(c), newStatus(c), newHold(c), newUnhold(c), newRetry(c),
 		newUndo(c), newAdopt(c), newRecord(c), newDoctor(c), newValidate(c), newVersion(c), newEnvironmentHelp(), newExitHelp())
 	return root
 }
