@@ -83,13 +83,17 @@ func TestBacklog(t *testing.T) {
 	}
 }
 
-// With a target of 90 and no tolerance, 140 is above what one unit carries; what three carry is not exceeded.
+// 90 wait after 9m, and 135 after 13m30s; units that are added at 10m work at 14m, or between two runs.
 func TestOver(t *testing.T) {
-	w, p := world(), policy()
-	w.Rate, p.Target, p.Tolerance = 15, 90, 0
-	run := Replay(series(t, "0,25\n40m,25\n"), w, p, script{10: 3})
-	if want := 5 * time.Minute; run.Figures.Over.Round(time.Second) != want { // from 9m, when 90 wait, until three are ready at 14m
-		t.Errorf("%s, want %s", run.Figures.Over, want)
+	for _, c := range []struct {
+		tolerance   float64
+		start, want time.Duration
+	}{{0, 4 * time.Minute, 5 * time.Minute}, {0, 4*time.Minute + 10*time.Second, 5*time.Minute + 10*time.Second}, {0.5, 4 * time.Minute, 30 * time.Second}} {
+		w, p := world(), policy()
+		w.Rate, w.Start, p.Target, p.Tolerance = 15, c.start, 90, c.tolerance
+		if run := Replay(series(t, "0,25\n40m,25\n"), w, p, script{10: 3}); run.Figures.Over != c.want {
+			t.Errorf("%+v: %s", c, run.Figures.Over)
+		}
 	}
 }
 
@@ -120,6 +124,8 @@ func TestOurs(t *testing.T) {
 		"the agent was away, and the window begins anew": {"0,1450\n10m,100,agent-down\n20m,100,agent-up\n26m,100\n", nil,
 			[]string{"0s: 1 -> 5", "3m0s: 5 -> 8", "25m0s: 8 -> 7"}},
 		"the clock jumps ahead, and the window begins anew": {"0,1450\n10m,100\n13m,100,clock +1h\n19m,100\n", nil, []string{"0s: 1 -> 5", "3m0s: 5 -> 8", "18m0s: 8 -> 7"}},
+		"nothing is removed while units start": {"0,100\n10m,450\n11m,100\n15m,100\n", func(p *scale.Policy) { p.DownWindow = time.Minute },
+			[]string{"10m0s: 1 -> 3", "14m0s: 3 -> 2"}},
 		"poison": {"0,0\n10m,0,poison 3000\n1h,0,purge\n66m,0\n", func(p *scale.Policy) { p.UpStep, p.NoProgressAfter = 1, 3 },
 			[]string{"10m0s: 1 -> 2", "13m0s: 2 -> 3", "16m0s: 3 -> 4", "1h5m0s: 4 -> 3"}},
 	} {
@@ -132,10 +138,20 @@ func TestOurs(t *testing.T) {
 			if diff := cmp.Diff(c.want, changes(run)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if guarded := run.Figures.Guarded; guarded > 0 != (name == "poison") {
-				t.Errorf("%d times left to a person", guarded)
+			if want := map[string]int{"poison": 1}[name]; run.Figures.Guarded != want {
+				t.Errorf("%d times left to a person, want %d", run.Figures.Guarded, want)
 			}
 		})
+	}
+}
+
+// What is left to a person is not remembered as if it was done.
+func TestGuardedIsNoChange(t *testing.T) {
+	o := Ours{Policy: policy()}
+	failed := resource.Units{List: []resource.Unit{{Name: "unit/0", State: resource.UnitFailed, Last: true}}}
+	size := o.Decide(failed, resource.Load{At: Epoch, Value: 1000}, false)
+	if !size.Changes() || size.Guard == "" || len(o.changes) != 0 || len(o.samples) != 1 {
+		t.Errorf("%+v, and %+v", size, o)
 	}
 }
 
@@ -157,26 +173,45 @@ func TestHPA(t *testing.T) {
 		load  string
 		start time.Duration
 		units int
+		edit  func(*scale.Policy)
 		want  []string
 	}{
-		"up to four at first, then as many as there are": {"0,0\n1m,3000\n2m,3000\n", 0, 1, []string{"1m0s: 1 -> 5", "1m15s: 5 -> 8"}},
-		"within a tenth nothing is done":                 {"0,879\n10m,721\n20m,721\n", 0, 4, nil},
-		"down at once, after five minutes": {"0,1450\n10m,100\n16m,100\n", 0, 8,
+		"up to four at first, then as many as there are": {"0,0\n1m,3000\n2m,3000\n", 0, 1, nil, []string{"1m0s: 1 -> 5", "1m15s: 5 -> 8"}},
+		"within a tenth nothing is done":                 {"0,879\n10m,721\n20m,721\n", 0, 4, nil, nil},
+		"down at once, after five minutes": {"0,1450\n10m,100\n16m,100\n", 0, 8, nil,
 			[]string{"15m0s: 8 -> 1"}},
-		"pods that are not ready count as without load, so that there are not more and more": {"0,0\n1m,700\n8m,700\n", 4 * time.Minute, 1, []string{"1m0s: 1 -> 4"}},
-		"nothing is done without a metric":                                                   {"0,1450,metric-down\n10m,1450\n", 0, 4, nil},
-		"more than max is cut":                                                               {"0,0\n1m,0\n", 0, 9, []string{"0s: 9 -> 8"}},
-		"what it remembers is lost when it is started again, but for what there is": {"0,1450\n10m,100,agent-down\n11m,100,agent-up\n17m,100\n", 0, 8,
+		"pods that are not ready count as without load, so that there are not more and more": {"0,0\n1m,700\n8m,700\n", 4 * time.Minute, 1, nil, []string{"1m0s: 1 -> 4"}},
+		"as many as there are, where those are more than four": {"0,0\n1m,9000\n2m,9000\n", 0, 1, func(p *scale.Policy) { p.Max = 40 },
+			[]string{"1m0s: 1 -> 5", "1m15s: 5 -> 10", "1m30s: 10 -> 20", "1m45s: 20 -> 40"}},
+		"nor fewer, where those that are not ready would turn it round": {"0,0\n1m,700\n2m,450\n8m,450\n", 8 * time.Minute, 1, nil, []string{"1m0s: 1 -> 4"}},
+		"those that are not ready are left out where fewer are needed":  {"0,0\n1m,700\n2m,100\n8m,100\n", 8 * time.Minute, 1, nil, []string{"1m0s: 1 -> 4", "7m0s: 4 -> 1"}},
+		"never to none": {"0,0\n6m,0\n", 0, 2, func(p *scale.Policy) { p.Min = 0 }, []string{"5m15s: 2 -> 1"}},
+		"more than max is cut without a metric, too": {"0,0,metric-down\n1m,0\n", 0, 9, nil, []string{"0s: 9 -> 8"}},
+		"nothing is done without a metric":           {"0,1450,metric-down\n10m,1450\n", 0, 4, nil, nil},
+		"more than max is cut":                       {"0,0\n1m,0\n", 0, 9, nil, []string{"0s: 9 -> 8"}},
+		"what it remembers is lost when it is started again, but for what there is": {"0,1450\n10m,100,agent-down\n11m,100,agent-up\n17m,100\n", 0, 8, nil,
 			[]string{"16m15s: 8 -> 1"}},
-		"a clock that jumps does not touch it": {"0,1450\n10m,100\n12m,100,clock +1h\n16m,100\n", 0, 8, []string{"15m0s: 8 -> 1"}},
+		"a clock that jumps does not touch it": {"0,1450\n10m,100\n12m,100,clock +1h\n16m,100\n", 0, 8, nil, []string{"15m0s: 8 -> 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := World{Start: c.start, Interval: HPAInterval, Units: c.units}
-			run := Replay(series(t, c.load), w, policy(), &HPA{Policy: policy(), Interval: HPAInterval})
+			w, p := World{Start: c.start, Interval: HPAInterval, Units: c.units}, policy()
+			if c.edit != nil {
+				c.edit(&p)
+			}
+			run := Replay(series(t, c.load), w, p, &HPA{Policy: p, Interval: HPAInterval})
 			if diff := cmp.Diff(c.want, changes(run)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Without a pod that is ready there is no metric.
+func TestHPAWithoutReadyPods(t *testing.T) {
+	h := HPA{Policy: policy(), Interval: HPAInterval}
+	starting := resource.Units{List: []resource.Unit{{Name: "unit/0", State: resource.UnitStarting}}}
+	if size := h.Decide(starting, resource.Load{At: Epoch, Value: 5000}, true); size.Changes() {
+		t.Errorf("%+v", size)
 	}
 }
 
