@@ -44,14 +44,13 @@ func (h *HPA) Decide(units resource.Units, load resource.Load, started bool) sca
 		h.advised, h.scaled = []advice{{h.clock, current}}, nil
 	}
 	size := scale.Size{Units: current, To: current, Wanted: current, Load: load}
-	least := max(h.Policy.Min, 1)
 	switch {
 	case current == 0: // it is switched off
 		return size
 	case current > h.Policy.Max:
 		size.To = h.Policy.Max
-	case current < least:
-		size.To = least
+	case current < h.Policy.Min:
+		size.To = h.Policy.Min
 	case load.Err != nil:
 		return size
 	default:
