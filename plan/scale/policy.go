@@ -92,6 +92,9 @@ func PolicyOf(addr resource.Addr, config resource.Object) (Policy, error) {
 	if d.Target != nil && p.Target <= 0 {
 		r.fail("target", "The load that one unit is to carry has to be more than 0, not %v.", p.Target)
 	}
+	if d.Timeout != "" && p.Timeout == 0 {
+		r.fail("timeout", "The timeout has to be more than 0, since no unit comes or goes at once.")
+	}
 	if p.Tolerance < 0 || p.Tolerance >= 1 {
 		r.fail("tolerance", "The tolerance is a part of the target: 0 or more, and less than 1. It is not %v.", p.Tolerance)
 	}

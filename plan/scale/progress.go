@@ -3,13 +3,15 @@ package scale
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"launchpad.net/cdplan/state"
 )
 
-// stuck tells that one addition after another has not moved the load, up or down, by as much as one unit is to carry: then it is something that comes back
-// however many work on it, such as messages that make their worker crash. A load that grows is work that arrives, and one that falls is work that is done. It
-// takes the load to have been seen after each addition.
+// stuck tells that one addition after another has not made the load fall, at any time, by more than the tolerance lets pass of what one unit is to carry: then
+// it is something that comes back however many work on it, such as messages that make their worker crash. A load that goes on growing does not fall
+// either; one that grows because more work arrives than is done falls for a while after an addition. It takes the load to have been seen after each
+// addition.
 func (d *decision) stuck() string {
 	n := d.Policy.NoProgressAfter
 	additions := d.additions()
@@ -17,21 +19,20 @@ func (d *decision) stuck() string {
 		return ""
 	}
 	additions = additions[len(additions)-n:]
-	least, most := d.Load.Value, d.Load.Value
-	later := d.now
-	for _, addition := range slices.Backward(additions) {
-		seen := later.Equal(d.now) // by what is measured now
-		for _, s := range d.samples {
-			if s.Known && s.At.After(addition.At) && !s.At.After(later) {
-				seen, least, most = true, min(least, s.Load), max(most, s.Load)
+	most, i, seen := additions[0].Load, 0, false
+	for _, s := range d.sinceThen(additions[0].At) {
+		for i+1 < n && s.At.After(additions[i+1].At) {
+			if !seen {
+				return ""
 			}
+			i, seen = i+1, false
+			most = max(most, additions[i].Load)
 		}
-		if !seen {
+		if seen, most = true, max(most, s.Load); most-s.Load >= d.Policy.Target*d.Policy.Tolerance && s.Load < most {
 			return ""
 		}
-		later, least, most = addition.At, min(least, addition.Load), max(most, addition.Load)
 	}
-	if most-least > d.Policy.Target {
+	if i+1 < n {
 		return ""
 	}
 	first, last := additions[0], additions[n-1]
@@ -39,9 +40,24 @@ func (d *decision) stuck() string {
 	if n > 1 {
 		count = fmt.Sprintf("%d additions", n)
 	}
-	return fmt.Sprintf("no progress: %s, from %d to %d units, did not move the load: it was %s at %s, and is %s", count, first.From, last.To,
+	return fmt.Sprintf("no progress: %s, from %d to %d units, did not make the load fall: it was %s at %s, and is %s", count, first.From, last.To,
 		Number(first.Load), first.At.UTC().Format("15:04 UTC"), Number(d.Load.Value))
 }
+
+// sinceThen returns the samples after that time whose load is known, the oldest first, and last what is measured now.
+func (d *decision) sinceThen(then time.Time) []state.Sample {
+	var found []state.Sample
+	for _, s := range slices.Backward(d.samples) {
+		if s.Known && s.At.After(then) {
+			found = append(found, s)
+		}
+	}
+	return append(found, d.size.Sample())
+}
+
+// shown returns when the additions that were made last have had the time to make the load fall, once all of their units work: as long as nothing is changed
+// after them, and then as long as calm takes to be believed.
+func (d *decision) shown() time.Time { return d.last.Add(d.Policy.Cooldown + d.Policy.DownWindow) }
 
 // additions returns the changes since the last deploy, and since the last removal, that added units because the load asked for them.
 func (d *decision) additions() []state.Resized {

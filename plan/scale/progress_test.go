@@ -14,22 +14,27 @@ func TestNoProgress(t *testing.T) {
 	guarded := func(p *Policy) { p.Max, p.UpStep, p.NoProgressAfter = 50, 1, 3 }
 	three := []state.Resized{changed(30*minute, 1, 2, 1500), changed(20*minute, 2, 3, 1500), changed(10*minute, 3, 4, 1500)}
 	same := loads(time.Minute, 1500)
-	tripped := "; guard: no progress: 3 additions, from 1 to 4 units, did not move the load: it was 1500 at 11:30 UTC, and is "
+	tripped := "; guard: no progress: 3 additions, from 1 to 4 units, did not make the load fall: it was 1500 at 11:30 UTC, and is "
 	check(t, []story{
 		{name: "three additions, and the load is as it was", policy: guarded, units: "4", load: 1500, samples: same, changes: three, want: "4 -> 5, up_step 1" + tripped + "1500"},
 		{name: "what arrives beside it, and is done, is little", policy: guarded, units: "4", load: 1600, changes: three,
-			samples: join(same, []state.Sample{sample(25*minute, 1400, 7)}), want: "4 -> 5, up_step 1" + tripped + "1600"},
-		{name: "the load grows, so that there is work to do", policy: guarded, units: "4", load: 1701, samples: same, changes: three, want: "4 -> 5, up_step 1"},
+			samples: join(same, []state.Sample{sample(25*minute, 1481, 7)}), want: "4 -> 5, up_step 1" + tripped + "1600"},
+		{name: "the load grows, and falls no less for it", policy: guarded, units: "4", load: 9000, samples: same, changes: three, want: "4 -> 5, up_step 1" + tripped + "9000"},
+		{name: "it has grown, and falls now", policy: guarded, units: "4", load: 1800, samples: join(same, []state.Sample{sample(5*minute, 2000, 10)}), changes: three,
+			want: "4 -> 5, up_step 1"},
+		{name: "the last of them is young", policy: guarded, units: "4", load: 1500, samples: same,
+			changes: []state.Resized{three[0], three[1], changed(7*minute, 3, 4, 1500)},
+			want:    "4 -> 4, up_step 1; waits" + strings.TrimPrefix(tripped, "; guard") + "1500; the last of them may be of use yet (1m)"},
 		{name: "two additions are not enough", policy: guarded, units: "4", load: 1500, samples: same, changes: three[1:], want: "4 -> 5, up_step 1"},
 		{name: "nobody wants to know", policy: func(p *Policy) { p.UpStep = 1 }, units: "4", load: 1500, samples: same, changes: three, want: "4 -> 5, up_step 1"},
 		{name: "the last of them starts, and may be of use", policy: guarded, units: "3 starting 1", load: 1500, samples: same, changes: three,
-			want: "4 -> 4, up_step 1; waits" + strings.TrimPrefix(tripped, "; guard") + "1500, but there are units that start"},
+			want: "4 -> 4, up_step 1; waits" + strings.TrimPrefix(tripped, "; guard") + "1500; there are units that start"},
 		{name: "it starts for too long", policy: guarded, units: "3 starting 1", load: 1500, samples: same, changes: three,
 			edit: func(in *Input) { in.Units.List[0].Since = ago(31 * minute) },
 			want: "4 -> 5, up_step 1; guard: w/3 has been starting since 2026-03-02 11:29 UTC, longer than the timeout of 30m"},
-		{name: "a ramp, which fell for a moment after the first", policy: guarded, units: "4", load: 1500, samples: join(same, []state.Sample{sample(25*minute, 1299, 7)}),
+		{name: "a ramp, which fell for a moment after the first", policy: guarded, units: "4", load: 1500, samples: join(same, []state.Sample{sample(25*minute, 1480, 7)}),
 			changes: three, want: "4 -> 5, up_step 1"},
-		{name: "the load has fallen now", policy: guarded, units: "4", load: 1299, samples: same, changes: three, want: "4 -> 5, up_step 1"},
+		{name: "the load has fallen now", policy: guarded, units: "4", load: 1480, samples: same, changes: three, want: "4 -> 5, up_step 1"},
 		{name: "it fell before all that", policy: guarded, units: "4", load: 1500, samples: join(same, []state.Sample{sample(31*minute, 100, 1)}), changes: three,
 			want: "4 -> 5, up_step 1" + tripped + "1500"},
 		{name: "nobody saw what came of the second", policy: guarded, units: "4", load: 1500, changes: three,

@@ -229,10 +229,17 @@ func (d *decision) grow(target int) {
 	if target <= d.size.Units || d.paused(PauseOut) || d.cooling() {
 		return
 	}
-	stuck := d.stuck()
-	if d.size.Guard = cmp.Or(d.size.Broken, stuck); stuck != "" && d.size.Guard == stuck && d.size.States[resource.UnitStarting] > 0 {
-		d.size.Guard, d.size.Wait = "", stuck+", but there are units that start"
+	switch stuck := d.stuck(); {
+	case d.size.Broken != "" || stuck == "":
+		d.size.Guard = d.size.Broken
+	case d.size.States[resource.UnitStarting] > 0:
+		d.size.Wait = stuck + "; there are units that start"
 		return
+	case d.now.Before(d.shown()):
+		d.size.Wait, d.size.Until = stuck+"; the last of them may be of use yet", d.shown()
+		return
+	default:
+		d.size.Guard = stuck
 	}
 	d.size.To = target
 }
@@ -294,13 +301,13 @@ func (d *decision) watched(window time.Duration) (samples []state.Sample, covere
 	return samples, d.now.Sub(later) >= window
 }
 
-// blind returns for how long nobody may have looked within a window: for half of it; or for as long as is usual and half as long again, but no longer
-// than the window and half as long again.
+// blind returns for how long nobody may have looked within a window: for half of it, or for as long as is usual and half as long again. Then a window that is
+// shorter than that takes two samples.
 func (d *decision) blind(window time.Duration) time.Duration {
 	if d.interval == 0 {
 		return window * 3 / 2
 	}
-	return max(window/2, min(window, d.interval)*3/2)
+	return max(window/2, d.interval*3/2)
 }
 
 // wait notes that a window is not covered yet.

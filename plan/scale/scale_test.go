@@ -293,6 +293,26 @@ func TestToZero(t *testing.T) {
 	})
 }
 
+// Where runs are farther apart than the window is long it takes two of them in a row, and one that did not come begins anew.
+func TestSeldom(t *testing.T) {
+	seldom := func(gaps ...time.Duration) []state.Sample {
+		var all []state.Sample
+		at := time.Duration(0)
+		for _, gap := range gaps {
+			at += gap
+			all = append(all, sample(at, 200, 1))
+		}
+		return all
+	}
+	hour := time.Hour
+	check(t, []story{
+		{name: "two runs", units: "4", load: 200, samples: seldom(hour, hour, hour), want: "4 -> 3, down_step 1, without w/3"},
+		{name: "one did not come", units: "4", load: 200, samples: seldom(2*hour, hour, hour), want: "4 -> 4; waits: 1 is asked for, and that has to last for the down_window of 5m (5m)"},
+		{name: "one saw a load", units: "4", load: 200, samples: []state.Sample{sample(hour, 800, 4), sample(2*hour, 200, 1)},
+			want: "4 -> 4; waits: the load asked for 4 within the down_window of 5m"},
+	})
+}
+
 // A unit that does not work is told even if nothing is asked for.
 func TestBrokenIsTold(t *testing.T) {
 	in := Input{Policy: Policy{Max: 9, Target: 200, UpStep: 4, DownStep: 1}, Units: units("3 failed 1"), Load: resource.Load{At: now, Value: 800}}

@@ -71,7 +71,7 @@ func ScalingAttrs() map[string]Attr {
 		"idle_after": duration("With min = 0: for how long there has to be no load at all before the last unit goes. The default is 15m."),
 		"timeout":    duration("How long a unit may take to start, or to go, before a person has to look. The default is 30m."),
 		"pause":      duration("What is left alone: \"in\" removes no units, \"out\" adds none, \"all\" does neither. The default is \"no\"."),
-		"no_progress_after": number("After how many additions that did not move the load, up or down, by a target nothing more is added, since it is no load then but " +
+		"no_progress_after": number("After how many additions that did not make the load fall nothing more is added, since it is no load then but " +
 			"something stuck. 0 never stops. The default is 3 for the length of a queue, and 0 for all else."),
 	}
 }
