@@ -154,6 +154,13 @@ func TestWarnings(t *testing.T) {
 	if text := write(t, Review, Page{Plan: p}); strings.Count(text, api) != 10 || !strings.Contains(text, "and 2 more\n") {
 		t.Errorf("of twelve:\n%s", text)
 	}
+	for name, form := range comments {
+		page := richFleet()
+		page.Limit = 3500
+		if text := strings.Join(strings.Fields(write(t, form, page)), " "); strings.Contains(text, "Warnings:") || !strings.Contains(text, "3 warnings, all else about ") {
+			t.Errorf("%s that is cut short has not simply left them out:\n%s", name, text)
+		}
+	}
 	for _, d := range []plan.Decision{{Service: "api"}, {Service: "api", Size: &plan.Size{Size: scale.Size{Wait: "a window", Cuts: []string{"max 8"}}}}} {
 		if got := warnings(&plan.Plan{Decisions: []plan.Decision{d}}); got != nil {
 			t.Errorf("of %+v there are the warnings %q", d.Size, got)
