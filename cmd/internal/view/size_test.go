@@ -273,3 +273,24 @@ func TestExplainSize(t *testing.T) {
 		t.Errorf("of units that cannot be told: %v\n%s", err, out.String())
 	}
 }
+
+// A review tells a change of size in its row, as far as there is room, and the rest below.
+func TestReviewSize(t *testing.T) {
+	p := sizedPlan(t, 4, jobs(300))
+	_, got, _ := strings.Cut(write(t, Review, Page{Plan: p, Apply: "cdplan apply"}), "1 scale.\n\n")
+	want := `    * [1] scale  api  4 -> 3 units  300 / 200 = 1.5 -> 2, goes: api/3
+
+    [1] api: load-changed
+      units: 4, all ready
+      load: 300 (queue api)
+      asks for: 300 / 200 = 1.5 -> 2
+      cut by: down_step 1
+      goes: api/3: those that have failed go first, then the
+        ... newest, and the leader last
+
+    Apply exactly this: cdplan apply
+    Still valid?        cdplan check ` + ShortFingerprint(p.Fingerprint) + "\n"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("review (-want +got):\n%s", diff)
+	}
+}
