@@ -174,14 +174,16 @@ func explanations() []struct {
 			"- once it is applied: cdplan apply -target api\n" +
 			"- a hold: cdplan hold api -until TIME -reason TEXT\n" +
 			"- pause = out under [scale] in config.ini\n" +
-			"- a load that asks for just 4 units\n"},
+			"- a load that asks for just 4 units\n" +
+			"- another policy under [scale] in config.ini; what comes of it with a load is told by: cdplan simulate api -load FILE.csv\n"},
 		{"fewer units", sound, sized("api", calm, "rrrr", 300), "[load-changed] the load asks for 2 units, and there are 4: 300 / 200 = 1.5 -> 2, cut by down_step 1\n" +
 			"[scale] it loses 1 of its 4 units, api/3, in wave 1\n" +
 			"next the next apply deals with it\n" +
 			"- once it is applied: cdplan apply -target api\n" +
 			"- a hold: cdplan hold api -until TIME -reason TEXT\n" +
 			"- pause = in under [scale] in config.ini\n" +
-			"- a load that asks for just 4 units\n"},
+			"- a load that asks for just 4 units\n" +
+			"- another policy under [scale] in config.ini; what comes of it with a load is told by: cdplan simulate api -load FILE.csv\n"},
 		{"fewer than the least", sound, sized("api", "min=2 max=20 target=200", "r", 300), "[out-of-bounds] it has 1 unit, fewer than min 2\n" +
 			"[scale] it gets 1 unit more, 2 in all, in wave 1\n" +
 			"next the next apply deals with it\n" +
@@ -202,7 +204,8 @@ func explanations() []struct {
 			"- the end of the hold at 2027-03-03 18:00 UTC\n" +
 			"- lifting the hold: cdplan unhold api\n" +
 			"- pause = out under [scale] in config.ini\n" +
-			"- a load that asks for just 4 units\n"},
+			"- a load that asks for just 4 units\n" +
+			"- another policy under [scale] in config.ini; what comes of it with a load is told by: cdplan simulate api -load FILE.csv\n"},
 		{"more units, frozen", sound, all(sized("api", calm, "rrrr", 1450), func(in *Input) {
 			in.Freezes = []Freeze{{Name: "quarter", Owner: "bob", Reason: "books close", Window: window(later)}}
 		}), "[load-changed] the load asks for 8 units, and there are 4: 1450 / 200 = 7.25 -> 8\n" +
@@ -212,21 +215,24 @@ func explanations() []struct {
 			"- breaking the freeze: cdplan apply -break-freeze -reason TEXT -target api\n" +
 			"- scaling = true in the block of the freeze in cdplan.hcl\n" +
 			"- pause = out under [scale] in config.ini\n" +
-			"- a load that asks for just 4 units\n"},
+			"- a load that asks for just 4 units\n" +
+			"- another policy under [scale] in config.ini; what comes of it with a load is told by: cdplan simulate api -load FILE.csv\n"},
 		{"more units, after a failure", sound, all(sized("api", calm, "rrrr", 1450), pastOf("api", state.ServicePast{Resizes: state.Failures{Count: 2, Last: state.Attempt{End: noon.Add(-time.Minute), Error: "no quota"}}})), "[load-changed] the load asks for 8 units, and there are 4: 1450 / 200 = 7.25 -> 8\n" +
 			"[waiting] the verdict would be scale, from 4 to 8 units, but it waits: next try 2027-03-02 12:14 UTC: failed twice: no quota\n" +
 			"next not before its time to wait is over at 12:14\n" +
 			"- the next try at 2027-03-02 12:14 UTC\n" +
 			"- forgiving what failed, once what it tells is mended: cdplan retry api\n" +
 			"- pause = out under [scale] in config.ini\n" +
-			"- a load that asks for just 4 units\n"},
+			"- a load that asks for just 4 units\n" +
+			"- another policy under [scale] in config.ini; what comes of it with a load is told by: cdplan simulate api -load FILE.csv\n"},
 		{"more units, with a unit that failed", sound, sized("api", calm, "rrrf", 1450), "[load-changed] the load asks for 8 units, and there are 4: 1450 / 200 = 7.25 -> 8\n" +
 			"[unapproved] the verdict would be scale, from 4 to 8 units, but a person has to stand behind it: api/3 has failed\n" +
 			"next none: it is left to a person\n" +
 			"- a person who applies it: cdplan apply -target api\n" +
 			"- what the reason names, mended or removed\n" +
 			"- pause = out under [scale] in config.ini\n" +
-			"- a load that asks for just 4 units\n"},
+			"- a load that asks for just 4 units\n" +
+			"- another policy under [scale] in config.ini; what comes of it with a load is told by: cdplan simulate api -load FILE.csv\n"},
 		{"a size that waits", sound, sized("api", "min=1 max=20 target=200", "rrrr", 300), "[same] what is wanted is deployed, on 1 server\n" +
 			"next its size stays as it is: 2 is asked for, and that has to last for the down_window of 5m at 12:05\n" +
 			"- a commit to any of: app (/app)\n" +

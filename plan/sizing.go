@@ -131,7 +131,8 @@ func (e *Explanation) resizing() []Remedy {
 		cut = strings.Fields(e.Size.Cuts[0])[0]
 		return append(found, Remedy{"another " + cut + " under [scale] in config.ini", ""})
 	}
-	return append(found, Remedy{"a load that asks for just " + units(e.Size.Units), ""})
+	return append(found, Remedy{"a load that asks for just " + units(e.Size.Units), ""},
+		Remedy{"another policy under [scale] in config.ini; what comes of it with a load is told by", e.cdplan("simulate", "-load FILE.csv")})
 }
 
 // unguarding returns what makes a person needless for a change of size.
