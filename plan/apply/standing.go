@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"strings"
 	"time"
 
 	"launchpad.net/cdplan/plan"
@@ -78,7 +79,7 @@ func (s standing) measured() (state.Word, string) {
 	case s.Size.Err != nil:
 		return state.Unmeasured, s.Size.Err.Error()
 	case s.Size.Load.Err != nil:
-		return state.Unmeasured, s.Size.Load.Source + ": " + s.Size.Load.Err.Error()
+		return state.Unmeasured, strings.TrimPrefix(s.Size.Load.Source+": ", ": ") + s.Size.Load.Err.Error()
 	case s.Size.Broken != "":
 		return state.Failing, s.Size.Broken
 	}
