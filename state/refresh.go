@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"launchpad.net/cdplan/providers"
 	"launchpad.net/cdplan/providers/resource"
@@ -46,11 +47,15 @@ func byType(want []resource.Wanted) map[string][]resource.Wanted {
 
 func readType(ctx context.Context, typ providers.Resource, want []resource.Wanted) []resource.Reading {
 	var read []resource.Reading
+	err := errors.New("no provider answered for this resource")
 	if typ != nil {
-		read = typ.Read(ctx, want)
+		err = providers.Guard(func() error {
+			read = typ.Read(ctx, want)
+			return err
+		})
 	}
 	for i := len(read); i < len(want); i++ {
-		read = append(read, resource.Reading{Addr: want[i].Addr, Err: errors.New("no provider answered for this resource")})
+		read = append(read, resource.Reading{Addr: want[i].Addr, Err: err})
 	}
 	return read
 }
@@ -99,7 +104,7 @@ func Measure(ctx context.Context, types map[string]providers.Resource, want []re
 			continue
 		}
 		wg.Go(func() {
-			measured := scaler.Measure(ctx, wanted)
+			measured := measure(ctx, scaler, wanted)
 			mu.Lock()
 			defer mu.Unlock()
 			for i, load := range measured {
@@ -108,5 +113,21 @@ func Measure(ctx context.Context, types map[string]providers.Resource, want []re
 		})
 	}
 	wg.Wait()
+	return loads
+}
+
+// measure measures one type. Where its provider fails as a whole, nothing of it is measured.
+func measure(ctx context.Context, scaler providers.Scaler, want []resource.Wanted) (loads []resource.Load) {
+	err := providers.Guard(func() error {
+		loads = scaler.Measure(ctx, want)
+		return nil
+	})
+	if err == nil {
+		return loads
+	}
+	loads = make([]resource.Load, len(want))
+	for i := range loads {
+		loads[i] = resource.Load{At: time.Now().UTC(), Err: err}
+	}
 	return loads
 }

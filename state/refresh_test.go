@@ -3,6 +3,7 @@ package state_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 
@@ -170,5 +171,32 @@ func TestHistories(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("histories (-want +got):\n%s", diff)
+	}
+}
+
+// panics is a type whose provider fails as a whole.
+type panics struct{ providers.Applier }
+
+func (panics) Read(context.Context, []resource.Wanted) []resource.Reading { panic("no such type") }
+
+func (panics) Measure(context.Context, []resource.Wanted) []resource.Load { panic("no such load") }
+
+// A panic of a provider is an error of all that was asked of it, and touches nothing else.
+func TestPanics(t *testing.T) {
+	memory := providertest.New()
+	memory.SetTip("app", resource.Revision{Revno: "1", ID: "a-1"})
+	types := memory.Types()
+	types["broken"] = panics{}
+	broken := resource.Wanted{Addr: addr("api", "broken", "x")}
+	got := state.Refresh(t.Context(), types, []resource.Wanted{branch("api", "app", "app"), broken})
+	if got[addr("api", providertest.BranchType, "app")].Err != nil {
+		t.Errorf("the branch is not read: %v", got)
+	}
+	if err := got[broken.Addr].Err; err == nil || !strings.Contains(err.Error(), "panic: no such type at refresh_test.go:") {
+		t.Errorf("got %v", err)
+	}
+	loads := state.Measure(t.Context(), types, []resource.Wanted{broken})
+	if load := loads[broken.Addr]; load.Err == nil || !strings.Contains(load.Err.Error(), "no such load") || load.At.IsZero() {
+		t.Errorf("got %+v", load)
 	}
 }

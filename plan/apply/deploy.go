@@ -10,9 +10,22 @@ import (
 	"time"
 
 	"launchpad.net/cdplan/plan"
+	"launchpad.net/cdplan/providers"
 	"launchpad.net/cdplan/providers/resource"
 	"launchpad.net/cdplan/state"
 )
+
+// guarded is deploy, in which a mistake of cdplan's own ends nothing but that service.
+func guarded(ctx context.Context, decision *plan.Decision, o Options, events chan<- Event) (result Result) {
+	err := providers.Guard(func() error {
+		result = deploy(ctx, decision, o, events)
+		return nil
+	})
+	if err != nil {
+		return Result{Service: decision.Service, Outcome: Failed, Err: err}
+	}
+	return result
+}
 
 // deploy does what is to be done about one service: take its lock, see that the plan still holds, and do the steps.
 func deploy(ctx context.Context, decision *plan.Decision, o Options, events chan<- Event) (result Result) {
