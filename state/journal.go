@@ -22,6 +22,7 @@ import (
 type Journal struct {
 	db   *sql.DB
 	path string
+	file fs.FileInfo // that was opened to write
 }
 
 // JournalError says that the journal cannot be used, and what to do. Everything that only reads works without it.
@@ -59,9 +60,11 @@ func (d Dir) OpenJournal(ctx context.Context) (*Journal, error) {
 	if err != nil {
 		return nil, j.fault(err)
 	}
-	if err := file.Close(); err != nil {
+	info, err := file.Stat()
+	if err := errors.Join(err, file.Close()); err != nil {
 		return nil, j.fault(err)
 	}
+	j.file = info
 	if err := j.open("rw", "_txlock=immediate", "_pragma=journal_mode(wal)", "_pragma=synchronous(full)"); err != nil {
 		return nil, err
 	}
@@ -158,6 +161,12 @@ func (j *Journal) Close() error {
 		return nil
 	}
 	return j.db.Close()
+}
+
+// Replaced says whether another file, or none, is by now where the journal is that was opened to write: what is written to this one nobody else reads.
+func (j *Journal) Replaced() bool {
+	info, err := os.Stat(j.path)
+	return err != nil || !os.SameFile(info, j.file)
 }
 
 func (d Dir) journal() string { return filepath.Join(string(d), "journal.db") }
