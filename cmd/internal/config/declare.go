@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/sha1"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"maps"
@@ -74,6 +75,7 @@ func (d *declaration) add(diags ...*hcl.Diagnostic) { d.diags = append(d.diags, 
 func (d *declaration) read(src []byte) {
 	sum := sha1.Sum(src)
 	d.sum = hex.EncodeToString(sum[:])
+	d.sources.sums[d.filename] = sha256.Sum256(src)
 	d.sources.files[d.filename] = &hcl.File{Bytes: mask(src)}
 	doc, diags := parseINI(d.filename, src)
 	d.doc = doc

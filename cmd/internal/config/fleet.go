@@ -137,6 +137,7 @@ func (f *Fleet) loadAll(names []string) ([]plan.Service, hcl.Diagnostics) {
 		warnings = append(warnings, d.warnings...)
 		maps.Copy(f.Sources.files, d.sources.files)
 		maps.Copy(f.Sources.ranges, d.sources.ranges)
+		maps.Copy(f.Sources.sums, d.sources.sums)
 		services = append(services, d.finish())
 	}
 	return services, warnings

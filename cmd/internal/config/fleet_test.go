@@ -226,3 +226,35 @@ func TestHost(t *testing.T) {
 		})
 	}
 }
+
+// Whether anything was changed is told by what was read, whatever of it may be shown.
+func TestSame(t *testing.T) {
+	root := t.TempDir()
+	service, host := filepath.Join(root, "api", "config.ini"), filepath.Join(root, "cdplan.hcl")
+	before := ""
+	for _, step := range []struct {
+		name string
+		do   func()
+		same bool
+	}{
+		{"made", func() { writeFile(t, service, []byte("[mojo]\nspec = lp:x\n[own]\npassword = hush\n")) }, false},
+		{"touched", func() { writeFile(t, service, []byte("[mojo]\nspec = lp:x\n[own]\npassword = hush\n")) }, true},
+		{"a secret", func() { writeFile(t, service, []byte("[mojo]\nspec = lp:x\n[own]\npassword = hunt\n")) }, false},
+		{"a host", func() { writeFile(t, host, []byte("parallelism = 2\n")) }, false},
+		{"the host", func() { writeFile(t, host, []byte("parallelism = 3\n")) }, false},
+		{"a service", func() { writeFile(t, filepath.Join(root, "web", "config.ini"), []byte("[mojo]\nspec = lp:x\n")) }, false},
+		{"gone", func() {
+			if err := os.RemoveAll(filepath.Join(root, "web")); err != nil {
+				t.Fatal(err)
+			}
+		}, false},
+	} {
+		old, _ := load(root)
+		step.do()
+		fresh, _ := load(root)
+		if got := fresh.Sources.Same(old.Sources); got != step.same {
+			t.Errorf("%s after %s: the same: %t", step.name, before, got)
+		}
+		before = step.name
+	}
+}

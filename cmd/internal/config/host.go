@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io/fs"
 	"path/filepath"
@@ -136,6 +137,7 @@ func hostSource(o Options, root string) (string, []byte, hcl.Diagnostics) {
 func (h *Host) read(path string, src []byte, o Options, sources *Sources) hcl.Diagnostics {
 	file, diags := hclparse.NewParser().ParseHCL(src, path)
 	h.shown = maskHost(file.Bytes, publicSettings(o.Drivers))
+	sources.sums[path] = sha256.Sum256(src)
 	sources.files[path] = &hcl.File{Body: file.Body, Bytes: h.shown, Nav: file.Nav}
 	if diags.HasErrors() {
 		return diags

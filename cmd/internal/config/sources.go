@@ -1,8 +1,10 @@
 package config
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"unicode"
 	"unicode/utf8"
 
@@ -15,6 +17,7 @@ import (
 type Sources struct {
 	files  map[string]*hcl.File
 	ranges map[place]hcl.Range
+	sums   map[string][sha256.Size]byte // of what was read, by the same names as the files
 }
 
 // place is an attribute of a resource, or with an empty attribute the resource itself.
@@ -24,11 +27,14 @@ type place struct {
 }
 
 func newSources() *Sources {
-	return &Sources{files: map[string]*hcl.File{}, ranges: map[place]hcl.Range{}}
+	return &Sources{files: map[string]*hcl.File{}, ranges: map[place]hcl.Range{}, sums: map[string][sha256.Size]byte{}}
 }
 
 // Files returns the text of every file by the name that ranges give it, so that lines can be shown.
 func (s *Sources) Files() map[string]*hcl.File { return s.files }
+
+// Same says whether the same files were read, with the same text.
+func (s *Sources) Same(other *Sources) bool { return maps.Equal(s.sums, other.sums) }
 
 // Shared is the Extra of a diagnostic that is told, in the same words, of every service that it concerns.
 type Shared struct{}
