@@ -82,6 +82,8 @@ func (s standing) measured() (state.Word, string) {
 		return state.Unmeasured, strings.TrimPrefix(s.Size.Load.Source+": ", ": ") + s.Size.Load.Err.Error()
 	case s.Size.Broken != "":
 		return state.Failing, s.Size.Broken
+	case s.past.Resizes.Count > 0 && s.Size.Wait != "":
+		return "", "" // what failed is still asked for, and only waits for something else than the back-off for a while: it stands as it did
 	}
 	return state.Well, ""
 }

@@ -55,7 +55,8 @@ func (r *reporter) tell(ctx context.Context, p *plan.Plan, results []apply.Resul
 	var changes []view.Change
 	for _, s := range apply.Standings(p, results, past, r.fleet.Host.Backoff, r.env.Now().UTC()) {
 		was := r.before[s.Service]
-		if was.Word == state.Unmeasured && s.Word == state.Well && !r.measured(p, s.Service) {
+		sized := was.Word == state.Unmeasured || was.Word == state.Failing && past.Services[s.Service].Resizes.Count > 0 // how it stood was about its size
+		if sized && s.Word == state.Well && !r.measured(p, s.Service) {
 			continue
 		}
 		same := cmp.Or(was.Word, state.Well) == s.Word
@@ -86,7 +87,7 @@ func (r *reporter) tell(ctx context.Context, p *plan.Plan, results []apply.Resul
 	r.courier.look()
 }
 
-// measured says whether the run has measured a service, if it has a load: one that measures none cannot tell that it can be measured again.
+// measured says whether the run has measured a service, if it has a load: one that measures none cannot tell that all is well with its size again.
 func (r *reporter) measured(p *plan.Plan, service string) bool {
 	return !slices.ContainsFunc(p.Decisions, func(d plan.Decision) bool {
 		return d.Service == service && d.Size == nil && d.Declared.Sized(r.fleet.Schemas)
