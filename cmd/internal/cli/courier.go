@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"launchpad.net/cdplan/cmd/internal/notify"
@@ -23,7 +24,8 @@ type courier struct {
 	notifiers []notify.Notifier
 	wake      chan struct{} // that there may be something new; closed when there will be nothing more
 	done      chan error
-	tried     map[int64]bool
+	tried     map[int64]bool // false for what is to be tried once more
+	anew      atomic.Bool    // that all is to be
 }
 
 // newCourier starts with what former runs have left.
@@ -60,6 +62,12 @@ func (c *courier) look() {
 	}
 }
 
+// again has what no notifier took tried once more, as by another run.
+func (c *courier) again() {
+	c.anew.Store(true)
+	c.look()
+}
+
 // close waits until all is delivered that can be.
 func (c *courier) close() error {
 	close(c.wake)
@@ -70,23 +78,29 @@ func (c *courier) close() error {
 // keeps a run from its end for no longer than that.
 const patience = 3
 
-// deliver tries, once in a run, what has yet to be delivered. Of what failed in a former run already it says nothing more.
+// deliver tries, once in a run, what has yet to be delivered. Of what failed in a former run, or before it was to be tried again, it says nothing more.
 func (c *courier) deliver(ctx context.Context, former bool) error {
 	notices, err := c.journal.Notices(context.WithoutCancel(ctx))
 	if err != nil {
 		return err
+	}
+	if c.anew.Swap(false) {
+		for id := range c.tried {
+			c.tried[id] = false
+		}
 	}
 	failures := map[string]int{} // in a row, by notifier
 	for _, n := range notices {
 		if c.tried[n.ID] || ctx.Err() != nil {
 			continue
 		}
+		_, before := c.tried[n.ID]
 		c.tried[n.ID] = true
 		failed, rest, err := c.send(ctx, n, failures)
 		if err != nil {
 			return err
 		}
-		if !former && len(failed) > 0 {
+		if !former && !before && len(failed) > 0 {
 			c.env.say("Warning: %s; the next runs try again\n", strings.Join(texts(failed), "; "))
 		}
 		if c.env.Now().Sub(n.Begin) > giveUp {
@@ -94,6 +108,9 @@ func (c *courier) deliver(ctx context.Context, former bool) error {
 		}
 		if err := c.journal.Deliver(context.WithoutCancel(ctx), n.ID, rest); err != nil {
 			return err
+		}
+		if len(rest) == 0 {
+			delete(c.tried, n.ID)
 		}
 	}
 	return nil
