@@ -178,6 +178,28 @@ func TestExpiredToken(t *testing.T) {
 	}
 }
 
+// A provider that is open for days logs in again each time that its token ends, also after keystone was away for a while, and for reading and writing alike.
+func TestLoginsForDays(t *testing.T) {
+	w := newWorld(t, novatest.Options{})
+	w.add("api-0")
+	w.names(w.read(ask("api", "*"))[0])
+	for day := range 3 {
+		w.ExpireTokens()
+		w.Inject(novatest.Fault{Path: "/auth/tokens", Status: http.StatusServiceUnavailable})
+		if err := w.read(ask("api", "*"))[0].Err; err == nil {
+			t.Error("the token is good although it ended")
+		}
+		w.ClearFaults()
+		if got := w.names(w.read(ask("api", "api-*"))[0]); got != "api-0" {
+			t.Errorf("day %d: got %q", day, got)
+		}
+		w.ExpireTokens()
+		if _, err := w.p.Apply(t.Context(), stampStep("api", "api-*", both), func(resource.Event) {}); err != nil {
+			t.Errorf("day %d: %v", day, err)
+		}
+	}
+}
+
 func TestNotAllowed(t *testing.T) {
 	w := newWorld(t, novatest.Options{})
 	w.Inject(novatest.Fault{Path: "/servers", Status: http.StatusUnauthorized})
