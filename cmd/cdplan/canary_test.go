@@ -58,7 +58,7 @@ func TestCanaries(t *testing.T) {
 
 // order is that of the commands: what changes the fleet comes last.
 var order = []string{"help", "completion", "version", "validate", "doctor", "plan", "graph", "show", "check", "explain", "list", "drift", "simulate", "history", "status", "hold", "unhold", "record",
-	"adopt", "undo", "retry", "apply"}
+	"adopt", "undo", "retry", "agent", "apply"}
 
 // canaries is a fleet with secrets in it.
 type canaries struct {
@@ -227,6 +227,7 @@ func (c *canaries) commands() map[string][][]string {
 		"hold":   {{"hold", "bare", "-until", "1h", "-reason", "busy"}},
 		"unhold": {{"unhold", "bare"}}, "history": {{"history"}, {"history", "-json"}}, "status": {{"status"}, {"status", "-json"}, {"status", "-nagios"}}, "record": {{"record"}},
 		"adopt": {{"adopt", "bare"}, {"adopt", "api", "-at", "app=999"}, {"adopt", "locked"}}, "undo": {{"undo", "api"}, {"undo", "api", "-commit"}, {"undo", "broken"}}, "retry": {{"retry", "noisy"}},
+		"agent": {{"agent", "-listen", "192.0.2.1:1"}, {"agent", "-config", c.path("broken-0.hcl")}}, // it would not end otherwise
 		"apply": {{"apply", c.path("plan.json")}, {"apply", "-auto"}, {"apply", "-auto", "-json", "-json-into", c.path("apply-into.json"), "-metrics-file", c.path("metrics")}},
 	}
 	c.write(map[string]string{"load.csv": "0,100\n1h,1000\n", "tried.ini": strings.ReplaceAll(triedINI, "SECRET", canary("tried")),

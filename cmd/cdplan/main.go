@@ -3,12 +3,14 @@ package main
 
 import (
 	"context"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"os/user"
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -27,32 +29,66 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == mojo.SuperviseWord {
 		os.Exit(mojo.Supervise(os.Args[2:]))
 	}
-	signals := make(chan os.Signal, 3)
-	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
-		if s != syscall.SIGHUP || !signal.Ignored(s) { // nohup is heard
-			signal.Notify(signals, s)
-		}
-	}
+	stops := newStops()
 	// A reader of our output that goes away must not end us in the middle of a deploy: writing to it fails instead.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	force, cancelForce := context.WithCancel(context.Background())
 	ctx, cancel := context.WithCancel(force)
 	forced := make(chan int, 1)
 	go func() {
-		<-signals
+		stops.next()
 		cancel()
-		code := exitCode(<-signals)
+		code := exitCode(stops.next())
 		forced <- code
 		cancelForce()
-		<-signals
+		stops.next()
 		os.Exit(code)
 	}()
-	code := cli.Run(ctx, force, os.Args[1:], environment())
+	env := environment()
+	env.Hangups = stops.hangups
+	code := cli.Run(ctx, force, os.Args[1:], env)
 	select {
 	case code = <-forced:
 	default:
 	}
 	os.Exit(code)
+}
+
+// stops are the signals that ask the program to end. A hangup is one of them, unless it is heard as something else.
+type stops struct {
+	signals chan os.Signal
+	heard   atomic.Bool
+	reload  chan struct{} // holds one at most: who has not seen the last yet need not know of two
+}
+
+func newStops() *stops {
+	s := &stops{signals: make(chan os.Signal, 3), reload: make(chan struct{}, 1)}
+	signal.Notify(s.signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup is heard
+		signal.Notify(s.signals, syscall.SIGHUP)
+	}
+	return s
+}
+
+// next waits for the next signal to end.
+func (s *stops) next() os.Signal {
+	for one := range s.signals {
+		if one != syscall.SIGHUP || !s.heard.Load() {
+			return one
+		}
+		select {
+		case s.reload <- struct{}{}:
+		default:
+		}
+	}
+	return nil // the channel is never closed
+}
+
+// hangups has each hangup from now on told by the channel.
+func (s *stops) hangups() <-chan struct{} {
+	s.heard.Store(true)
+	signal.Notify(s.signals, syscall.SIGHUP)
+	return s.reload
 }
 
 // exitCode is what a shell makes of a program that the signal ended.
@@ -77,6 +113,7 @@ func environment() *cli.Env {
 		Width:          width,
 		StderrSize:     stderrSize,
 		Ticks:          ticks,
+		Random:         rand.Float64,
 		Getenv:         os.Getenv,
 		Setenv:         os.Setenv,
 		Now:            time.Now,

@@ -31,7 +31,10 @@ type Env struct {
 	// StderrSize returns how large the terminal behind stderr is at this moment; 0 for what is not known. Nil if there is no terminal.
 	StderrSize func() (width, height int)
 	// Ticks returns a clock that ticks until stop is called; nil if nobody wants to know how things go on.
-	Ticks     func(every time.Duration) (ticks <-chan time.Time, stop func())
+	Ticks func(every time.Duration) (ticks <-chan time.Time, stop func())
+	// Hangups returns a channel that tells of each SIGHUP from then on, which does not end the program any more; nil if nobody sends any.
+	Hangups   func() <-chan struct{}
+	Random    func() float64 // at least 0, and less than 1
 	Getenv    func(string) string
 	Setenv    func(name, value string) error // for the children
 	Now       func() time.Time
@@ -188,7 +191,7 @@ func newRoot(env *Env, force context.Context) *cobra.Command {
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newPlan(c), newApply(c, force), newShow(c), newCheck(c), newExplain(c), newGraph(c), newList(c), newDrift(c), newSimulate(c), newHistory(c), newStatus(c), newHold(c), newUnhold(c), newRetry(c),
+	root.AddCommand(newPlan(c), newApply(c, force), newAgent(c, force), newShow(c), newCheck(c), newExplain(c), newGraph(c), newList(c), newDrift(c), newSimulate(c), newHistory(c), newStatus(c), newHold(c), newUnhold(c), newRetry(c),
 		newUndo(c), newAdopt(c), newRecord(c), newDoctor(c), newValidate(c), newVersion(c), newEnvironmentHelp(), newExitHelp())
 	return root
 }

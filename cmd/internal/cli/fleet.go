@@ -34,6 +34,8 @@ type opened struct {
 	excluded func(string) bool // those that -with-deps leaves out; nil for none
 	deps     plan.Deps
 	noScale  bool // no load is measured, and no size changed
+
+	aside func(plan.Service) bool // services of which the record alone is read; nil for none
 }
 
 // open loads the fleet and opens its providers. Warnings go to stderr, unless quiet.
@@ -212,14 +214,14 @@ func compareFiles(schemas map[string]resource.Schema, p *plan.Plan) {
 	}
 }
 
-// wanted asks for every resource of every service, or for those of one role. Of a service that cannot be used it asks for the record alone, so
-// that the places it has are known to be taken.
+// wanted asks for every resource of every service, or for those of one role. Of a service that cannot be used, or is left aside, it asks for the record
+// alone, so that the places it has are known to be taken.
 func (o *opened) wanted(role resource.Role) []resource.Wanted {
 	var want []resource.Wanted
 	for _, service := range o.Services {
 		for _, declared := range service.Resources {
 			is := o.Schemas[declared.Addr.Type].Role
-			if service.Err != nil && is != resource.Record {
+			if (service.Err != nil || o.aside != nil && o.aside(service)) && is != resource.Record {
 				continue
 			}
 			if role == "" || is == role {

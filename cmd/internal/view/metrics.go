@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -10,13 +11,20 @@ import (
 
 // Metrics writes the status to a file that the textfile collector of Prometheus' node exporter reads, in place of the one before.
 func Metrics(path string, s Status) error {
+	if err := prometheus.WriteToTextfile(path, statusRegistry(s)); err != nil {
+		return fmt.Errorf("cannot write the metrics: %w", err)
+	}
+	return nil
+}
+
+func statusRegistry(s Status) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
 		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "cdplan", Name: name, Help: help}, labels)
 		registry.MustRegister(g) // the names are ours, and each is there once
 		return g
 	}
-	gauge("last_complete_run_timestamp_seconds", "When the last run ended that looked at every service.").WithLabelValues().Set(seconds(s))
+	gauge("last_complete_run_timestamp_seconds", "When the last run ended that looked at every service.").WithLabelValues().Set(seconds(s.Heartbeat.Time))
 	verdicts := gauge("services", "Services by the verdict that the last complete run had on them.", "verdict")
 	for verdict, n := range s.Heartbeat.Verdicts {
 		verdicts.WithLabelValues(verdict).Set(float64(n))
@@ -41,15 +49,13 @@ func Metrics(path string, s Status) error {
 	for _, result := range []string{"deployed", "recorded", "scaled", "failed", "interrupted"} {
 		totals.WithLabelValues(result).Add(float64(s.Totals[result]))
 	}
-	if err := prometheus.WriteToTextfile(path, registry); err != nil {
-		return fmt.Errorf("cannot write the metrics: %w", err)
-	}
-	return nil
+	return registry
 }
 
-func seconds(s Status) float64 {
-	if s.Heartbeat.Time.IsZero() {
+// seconds is 0 for no time.
+func seconds(t time.Time) float64 {
+	if t.IsZero() {
 		return 0
 	}
-	return float64(s.Heartbeat.Time.UnixMilli()) / 1000
+	return float64(t.UnixMilli()) / 1000
 }

@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sys/unix"
+
+	"launchpad.net/cdplan/cmd/internal/view"
+)
+
+// serve answers /metrics and /healthz at a loopback address. It returns what to close in the end.
+func (a *agentLoop) serve(address string) (io.Closer, error) {
+	if address == "" || address == "off" {
+		return io.NopCloser(nil), nil
+	}
+	listener, err := listenLocally(address)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", view.AgentMetrics(a.metrics))
+	mux.HandleFunc("GET /healthz", a.healthz)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: log.New(io.Discard, "", 0)} // what clients do wrong is theirs to see
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			a.once("http", fmt.Sprintf("Warning: nothing answers at %s any more: %s\n", address, err))
+		}
+	}()
+	a.event("answers at http://%s/metrics", listener.Addr())
+	return server, nil
+}
+
+// listenLocally refuses an address by which other hosts could ask.
+func listenLocally(address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("-listen %s: it takes an address and a port, such as 127.0.0.1:9187, or \"off\"", address)
+	}
+	remote := fmt.Errorf("-listen %s: the agent answers on this host alone: write 127.0.0.1, [::1] or localhost before the port", address)
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, remote
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot answer at %s: %w", address, err)
+	}
+	if at, ok := listener.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() {
+		return nil, errors.Join(remote, listener.Close())
+	}
+	return listener, nil
+}
+
+// metrics returns what the agent knows, and how the host stands if that can be told.
+func (a *agentLoop) metrics(r *http.Request) (view.Agent, *view.Status) {
+	agent := a.known()
+	journal, err := a.dir.ReadJournal(r.Context())
+	if err != nil {
+		return agent, nil
+	}
+	status, err := readStatus(r.Context(), a.dir, journal, a.env.Now())
+	if errors.Join(err, journal.Close()) != nil {
+		return agent, nil
+	}
+	return agent, &status
+}
+
+// known returns a copy of what the agent knows by now.
+func (a *agentLoop) known() view.Agent {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	agent := a.seen
+	agent.Services, agent.Changes = slices.Clone(a.seen.Services), maps.Clone(a.seen.Changes)
+	for i, s := range agent.Services {
+		agent.Services[i].Running = a.running[s.Service]
+	}
+	return agent
+}
+
+func (a *agentLoop) healthz(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	text := "ok"
+	if err := a.health(); err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		text = err.Error()
+	}
+	_, _ = fmt.Fprintln(w, text) // fails only when the client has gone
+}
+
+// missedRounds is how many intervals a round may be away before something is wrong.
+const missedRounds = 3
+
+// health returns nil if the last complete round was not long ago.
+func (a *agentLoop) health() error {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	last := a.seen.LastRound
+	ago := a.env.Now().Sub(last)
+	why := "it goes on"
+	if text := a.said["round"]; text != "" {
+		why, _, _ = strings.Cut(view.CleanLines(text), "\n")
+	}
+	switch {
+	case last.IsZero() && a.said["round"] == "":
+		return errors.New("the first round is not over yet")
+	case last.IsZero():
+		return fmt.Errorf("no round was complete yet: %s", why)
+	case ago > missedRounds*a.interval:
+		return fmt.Errorf("the last complete round was %s ago, and there is to be one every %s: %s", ago.Round(time.Second), a.interval, why)
+	}
+	return nil
+}
+
+// status says in a line how the agent stands.
+func (a *agentLoop) status() string {
+	agent := a.known()
+	units, unknown, running := 0, 0, 0
+	for _, s := range agent.Services {
+		if s.Units != nil {
+			units += *s.Units
+		}
+		if s.Load == nil {
+			unknown++
+		}
+		if s.Running {
+			running++
+		}
+	}
+	text := fmt.Sprintf("services: %d, units: %d", len(agent.Services), units)
+	if unknown > 0 {
+		text += fmt.Sprintf(", without data: %d", unknown)
+	}
+	if running > 0 {
+		text += fmt.Sprintf(", being changed: %d", running)
+	}
+	if !agent.LastRound.IsZero() {
+		text += "; last round " + agent.LastRound.UTC().Format("15:04:05Z")
+	}
+	return text
+}
+
+// notify tells systemd, if it wants to be told.
+func (a *agentLoop) notify(text string) {
+	if _, err := daemon.SdNotify(false, text); err != nil {
+		a.once("systemd", fmt.Sprintf("Warning: systemd cannot be told how the agent stands: %s\n", err))
+	}
+}
+
+// monotonic is the time by which systemd knows to which reload the next READY=1 belongs.
+func monotonic() string {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return ""
+	}
+	return fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/1000)
+}
+
+// watchdog tells systemd again and again that the loop goes on, if systemd asks for that. It returns what ends that.
+func (a *agentLoop) watchdog() (end func()) {
+	every, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		a.once("systemd", fmt.Sprintf("Warning: the watchdog of systemd cannot be told anything: %s\n", err))
+	}
+	if every == 0 {
+		return func() {}
+	}
+	ticks, stop := a.env.Ticks(every / 2)
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-ticks:
+				if a.moves() {
+					a.notify(daemon.SdNotifyWatchdog)
+				}
+			case <-over:
+				return
+			}
+		}
+	}()
+	return func() {
+		stop()
+		close(over)
+		<-done
+	}
+}
+
+// moves says whether the loop has moved not long ago: reading may take its time, and so may what is waited for in the end.
+func (a *agentLoop) moves() bool {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	return a.ending || a.env.Now().Sub(a.alive) <= refreshTimeout+missedRounds*a.interval
+}
