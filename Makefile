@@ -96,7 +96,7 @@ install: build
 	install -d $(DESTDIR)$(prefix)/share/man/man1
 	install -m 644 docs/man/*.1 $(DESTDIR)$(prefix)/share/man/man1
 	install -D -m 644 docs/schema/plan.schema.json $(DESTDIR)$(prefix)/share/doc/cdplan/schema/plan.schema.json
-	for file in cron/cdplan systemd/cdplan.service systemd/cdplan.timer logrotate/cdplan; do \
+	for file in cron/cdplan systemd/cdplan.service systemd/cdplan.timer systemd/cdplan-agent.service logrotate/cdplan; do \
 		install -D -m 644 examples/$$file $(DESTDIR)$(prefix)/share/doc/cdplan/examples/$$file || exit 1; \
 	done
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// verify has systemd read the two units, with a program that is there in the place of the one that is to be installed.
+// verify has systemd read the units, with a program that is there in the place of the one that is to be installed.
 func verify(t *testing.T, edit *strings.Replacer) (string, error) {
 	t.Helper()
 	analyze, err := exec.LookPath("systemd-analyze")
@@ -17,7 +17,7 @@ func verify(t *testing.T, edit *strings.Replacer) (string, error) {
 	}
 	dir := t.TempDir()
 	args := []string{"verify", "--man=no", "--recursive-errors=no"}
-	for _, name := range []string{"cdplan.service", "cdplan.timer"} {
+	for _, name := range []string{"cdplan.service", "cdplan.timer", "cdplan-agent.service"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -36,7 +36,7 @@ func verify(t *testing.T, edit *strings.Replacer) (string, error) {
 }
 
 func TestVerify(t *testing.T) {
-	if out, err := verify(t, strings.NewReplacer()); err != nil || strings.Contains(out, "cdplan.") {
+	if out, err := verify(t, strings.NewReplacer()); err != nil || strings.Contains(out, "cdplan") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -44,8 +44,9 @@ func TestVerify(t *testing.T) {
 // What is not understood is said, so that the test above says something.
 func TestVerifyFinds(t *testing.T) {
 	for _, edit := range []*strings.Replacer{strings.NewReplacer("*:0/5", "*:0/x"), strings.NewReplacer("KillMode=process", "KillMode=proces"),
-		strings.NewReplacer("TimeoutStopSec", "TimeoutStopSecond"), strings.NewReplacer("Type=oneshot", "Type=onshot")} {
-		if out, err := verify(t, edit); err == nil && !strings.Contains(out, "cdplan.") {
+		strings.NewReplacer("TimeoutStopSec", "TimeoutStopSecond"), strings.NewReplacer("Type=oneshot", "Type=onshot"),
+		strings.NewReplacer("Type=notify", "Type=notice"), strings.NewReplacer("WatchdogSec", "WatchdogSeconds"), strings.NewReplacer("RestartSec=10s", "RestartSec=soon")} {
+		if out, err := verify(t, edit); err == nil && !strings.Contains(out, "cdplan") {
 			t.Errorf("systemd takes anything: %s", out)
 		}
 	}
