@@ -66,33 +66,39 @@ func TestSimulate(t *testing.T) {
 			t.Errorf("there is no %q in\n%s", want, stdout)
 		}
 	}
+	if code, stdout, _ := simulate(t, "worker", "-load", load); code != 0 || strings.Contains(stdout, "HPA") {
+		t.Errorf("nobody asked for the HPA:\n%s", stdout)
+	}
 	if strings.ContainsFunc(stdout, func(r rune) bool { return r > '~' }) {
 		t.Errorf("not in ASCII:\n%s", stdout)
 	}
 }
 
-// A config.ini that is not committed is tried by its path. What work arrives makes a backlog, by the rate.
+// A config.ini that is not committed is tried by its path, whatever the file is called. What work arrives makes a backlog, by the rate.
 func TestSimulateFile(t *testing.T) {
-	ini, load := file(t, "config.ini", strings.Replace(workerINI, "target = 200", "target = 100", 1)), file(t, "load.csv", "0,60\n2h,60\n")
-	code, stdout, stderr := simulate(t, ini, "-load", load, "-rate", "25", "-format", "json")
-	if code != 0 || stderr != "" {
-		t.Fatalf("code %d: %s", code, stderr)
-	}
-	var document struct {
-		Cdplan struct {
-			Changes []struct {
-				At       string
-				From, To int
-				Why      string
+	load, text := file(t, "load.csv", "0,60\n2h,60\n"), strings.NewReplacer("target = 200", "target = 100", "min = 1", "min = 2").Replace(workerINI)
+	t.Chdir(filepath.Dir(file(t, "config.ini", text)))
+	for _, ini := range []string{"config.ini", file(t, "policy", text)} {
+		code, stdout, stderr := simulate(t, ini, "-load", load, "-rate", "25", "-format", "json")
+		if code != 0 || stderr != "" {
+			t.Fatalf("code %d: %s", code, stderr)
+		}
+		var document struct {
+			Cdplan struct {
+				Changes []struct {
+					At       string
+					From, To int
+					Why      string
+				}
 			}
 		}
-	}
-	if err := json.Unmarshal([]byte(stdout), &document); err != nil {
-		t.Fatal(err)
-	}
-	first := document.Cdplan.Changes[0] // 35 more wait each minute
-	if first.At != "3m30s" || first.To != 2 || first.Why != "122.5 / 100 = 1.23 -> 2" {
-		t.Errorf("%+v", first)
+		if err := json.Unmarshal([]byte(stdout), &document); err != nil {
+			t.Fatal(err)
+		}
+		first := document.Cdplan.Changes[0] // ten more wait each minute
+		if first.At != "22m30s" || first.From != 2 || first.To != 3 || first.Why != "225 / 100 = 2.25 -> 3" {
+			t.Errorf("%s: %+v", ini, first)
+		}
 	}
 }
 
@@ -102,21 +108,23 @@ func TestSimulateMistakes(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no service":         {[]string{"-load", good}, "Error: simulate takes the name of one service, or the path of one config.ini, not 0"},
-		"another service":    {[]string{"workr", "-load", good}, `Error: there is no service "workr". Did you mean "worker"?`},
-		"no [scale]":         {[]string{"plain", "-load", good}, "Error: plain has no section [scale], so that there is nothing to simulate: docs/scaling.md tells what to write in it"},
-		"no file":            {[]string{"worker"}, "Error: the load is missing: name its file by -load FILE"},
-		"a file not there":   {[]string{"worker", "-load", "/no/such"}, "Error: -load: open /no/such: no such file or directory"},
-		"a form":             {[]string{"worker", "-load", good, "-format", "png"}, `Error: there is no -format "png": it is one of text, svg, json`},
-		"a rate":             {[]string{"worker", "-load", good, "-rate", "-1"}, "Error: -rate must be a number of more than 0"},
-		"an endless rate":    {[]string{"worker", "-load", good, "-rate", "Inf"}, "Error: -rate must be a number of more than 0"},
-		"a start":            {[]string{"worker", "-load", good, "-start", "-1m"}, "Error: -start must be 0s or more"},
-		"an interval":        {[]string{"worker", "-load", good, "-interval", "0s"}, good + ": the interval between two runs of the agent has to be more than 0"},
-		"too many runs":      {[]string{"worker", "-load", good, "-interval", "1ns"}, "the agent would run more than 1000000 times: give a shorter load, or a longer interval"},
-		"one line":           {[]string{"worker", "-load", file(t, "one.csv", "0,1\n")}, "one.csv: the load has to be given at two times at least, of which the last is the end"},
-		"a bad line":         {[]string{"worker", "-load", file(t, "bad.csv", "time,load\n0,1\n5m,much\n")}, `bad.csv line 3: the load is a number of 0 or more, not "much"`},
-		"a bad config.ini":   {[]string{file(t, "config.ini", strings.Replace(workerINI, "min = 1", "min = 9", 1)), "-load", good}, "The minimum of 9 units is more than the maximum of 8."},
-		"no such config.ini": {[]string{"/no/config.ini", "-load", good}, "Error: open /no/config.ini: no such file or directory"},
+		"no service":               {[]string{"-load", good}, "Error: simulate takes the name of one service, or the path of one config.ini, not 0"},
+		"another service":          {[]string{"workr", "-load", good}, `Error: there is no service "workr". Did you mean "worker"?`},
+		"no [scale]":               {[]string{"plain", "-load", good}, "Error: plain has no section [scale], so that there is nothing to simulate: docs/scaling.md tells what to write in it"},
+		"no file":                  {[]string{"worker"}, "Error: the load is missing: name its file by -load FILE"},
+		"a file not there":         {[]string{"worker", "-load", "/no/such"}, "Error: -load: open /no/such: no such file or directory"},
+		"a form":                   {[]string{"worker", "-load", good, "-format", "png"}, `Error: there is no -format "png": it is one of text, svg, json`},
+		"a rate":                   {[]string{"worker", "-load", good, "-rate", "-1"}, "Error: -rate must be a number of more than 0"},
+		"an endless rate":          {[]string{"worker", "-load", good, "-rate", "Inf"}, "Error: -rate must be a number of more than 0"},
+		"a start":                  {[]string{"worker", "-load", good, "-start", "-1m"}, "Error: -start must be 0s or more"},
+		"an interval":              {[]string{"worker", "-load", good, "-interval", "0s"}, good + ": the interval between two runs of the agent has to be more than 0"},
+		"too many runs":            {[]string{"worker", "-load", good, "-interval", "1ns"}, "the agent would run more than 1000000 times: give a shorter load, or a longer interval"},
+		"one line":                 {[]string{"worker", "-load", file(t, "one.csv", "0,1\n")}, "one.csv: the load has to be given at two times at least, of which the last is the end"},
+		"a bad line":               {[]string{"worker", "-load", file(t, "bad.csv", "time,load\n0,1\n5m,much\n")}, `bad.csv line 3: the load is a number of 0 or more, not "much"`},
+		"a bad config.ini":         {[]string{file(t, "config.ini", workerINI+"idle = 5m\n"), "-load", good}, "The section [scale] has no key \"idle\"."},
+		"a bad policy":             {[]string{file(t, "config.ini", strings.Replace(workerINI, "min = 1", "min = 9", 1)), "-load", good}, "The minimum of 9 units is more than the maximum of 8."},
+		"too many runs of the HPA": {[]string{"worker", "-load", file(t, "long.csv", "0,1\n4800h,1\n"), "-interval", "1h", "-hpa"}, "the agent would run more than 1000000 times"},
+		"no such config.ini":       {[]string{"/no/config.ini", "-load", good}, "Error: open /no/config.ini: no such file or directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if code, stdout, stderr := simulate(t, c.args...); code != 1 || stdout != "" || !strings.Contains(stderr, c.want) {

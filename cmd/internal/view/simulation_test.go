@@ -25,7 +25,7 @@ import (
 func simulation(hpa bool) Simulation {
 	p := scale.Policy{Min: 1, Max: 8, Target: 200, Tolerance: 0.1, DownWindow: 5 * time.Minute, UpStep: 2, DownStep: 1, Cooldown: 3 * time.Minute, IdleAfter: 15 * time.Minute,
 		Timeout: 30 * time.Minute, Pause: scale.PauseNone, NoProgressAfter: 1}
-	series, err := replay.Read("load.csv", strings.NewReader("0,0\n10m,50\n20m,0,metric-down\n25m,0,metric-up\n45m,0,poison 900\n1h,0\n"))
+	series, err := replay.Read("load.csv", strings.NewReader("0,0\n10m,50\n20m,0,metric-down\n25m,0,metric-up\n45m,0,poison 2900\n1h,0\n"))
 	if err != nil {
 		panic(err)
 	}
