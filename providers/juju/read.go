@@ -101,6 +101,6 @@ func (p *provider) measure(ctx context.Context, w resource.Wanted) resource.Load
 		return load
 	}
 	load.Source = source.String()
-	load.Value, _, load.Err = source.Read(ctx) // how old it is, the source has seen to
+	load.Value, load.Err = source.Read(ctx)
 	return load
 }

@@ -10,39 +10,40 @@ import (
 )
 
 // document asks for a JSON document, and looks for the number in it.
-func (q question) document(ctx context.Context) (float64, time.Time, error) {
+func (q question) document(ctx context.Context) (float64, error) {
 	a, err := q.get(ctx, q.URL)
 	if err != nil {
-		return 0, time.Time{}, err
+		return 0, err
 	}
 	return parseDocument(a, q.Source, q.now)
 }
 
-func parseDocument(a answer, s Source, now time.Time) (value float64, at time.Time, err error) {
+func parseDocument(a answer, s Source, now time.Time) (value float64, err error) {
 	if a.status != http.StatusOK {
-		return 0, time.Time{}, a.refused("")
+		return 0, a.refused("")
 	}
 	var document any
 	if err := json.Unmarshal(a.body, &document); err != nil {
-		return 0, time.Time{}, errNoJSON
+		return 0, errNoJSON
 	}
 	found, err := only(document, s.Path)
 	if err != nil {
-		return 0, time.Time{}, err
+		return 0, err
 	}
 	if value, err = numberOf(found); err != nil {
-		return 0, time.Time{}, fmt.Errorf("%s: %w", s.Path, err)
+		return 0, fmt.Errorf("%s: %w", s.Path, err)
 	}
 	if s.TimePath == "" {
-		return value, time.Time{}, nil
+		return value, nil
 	}
 	if found, err = only(document, s.TimePath); err != nil {
-		return 0, time.Time{}, err
+		return 0, err
 	}
-	if at, err = timeOf(found); err != nil {
-		return 0, time.Time{}, fmt.Errorf("%s: %w", s.TimePath, err)
+	at, err := timeOf(found)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", s.TimePath, err)
 	}
-	return value, at, s.fresh(at, now)
+	return value, s.fresh(at, now)
 }
 
 // only returns what is at a path, if that is one thing.

@@ -122,19 +122,18 @@ func (s Source) place() string {
 // limits say how long an answer is waited for.
 type limits struct{ web, program time.Duration }
 
-// Read returns the load: 0 or more, and finite. at is when it was measured, UTC, if the source says so, and else zero. The error does not repeat what
-// was asked, and holds no secret.
-func (s Source) Read(ctx context.Context) (value float64, at time.Time, err error) {
+// Read returns the load: 0 or more, and finite. The error does not repeat what was asked, and holds no secret.
+func (s Source) Read(ctx context.Context) (float64, error) {
 	return s.read(ctx, time.Now(), limits{web: 10 * time.Second, program: 30 * time.Second})
 }
 
-func (s Source) read(ctx context.Context, now time.Time, limits limits) (value float64, at time.Time, err error) {
+func (s Source) read(ctx context.Context, now time.Time, limits limits) (value float64, err error) {
 	if fault := s.Check(); fault != nil {
-		return 0, time.Time{}, errors.New(fault.Detail)
+		return 0, errors.New(fault.Detail)
 	}
 	login, err := s.login()
 	if err != nil {
-		return 0, time.Time{}, err
+		return 0, err
 	}
 	q := question{Source: s, login: login, now: now, limits: limits}
 	switch s.Metric {
@@ -143,7 +142,7 @@ func (s Source) read(ctx context.Context, now time.Time, limits limits) (value f
 	case prometheus:
 		value, err = q.prometheus(ctx)
 	case document:
-		value, at, err = q.document(ctx)
+		value, err = q.document(ctx)
 	default:
 		value, err = q.program(ctx)
 	}
@@ -151,9 +150,9 @@ func (s Source) read(ctx context.Context, now time.Time, limits limits) (value f
 		value, err = load(value)
 	}
 	if err != nil {
-		return 0, time.Time{}, q.discreet(err)
+		return 0, q.discreet(err)
 	}
-	return value, at, nil
+	return value, nil
 }
 
 // question is a Source that is being asked.

@@ -32,14 +32,14 @@ const (
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // ask reads the source, and waits for longer than any test should take.
-func ask(t *testing.T, s Source) (float64, time.Time, error) {
+func ask(t *testing.T, s Source) (float64, error) {
 	t.Helper()
 	return s.read(t.Context(), now, limits{web: patience, program: patience})
 }
 
 func mustRead(t *testing.T, s Source, want float64) {
 	t.Helper()
-	if got, _, err := ask(t, s); got != want || err != nil {
+	if got, err := ask(t, s); got != want || err != nil {
 		t.Errorf("%s: got %v, %v, want %v", s, got, err, want)
 	}
 }
@@ -47,9 +47,9 @@ func mustRead(t *testing.T, s Source, want float64) {
 // mustFail fails unless there is no data, and the error has that text.
 func mustFail(t *testing.T, s Source, text string) {
 	t.Helper()
-	value, at, err := ask(t, s)
-	if err == nil || !strings.Contains(err.Error(), text) || value != 0 || !at.IsZero() {
-		t.Errorf("%s: got %v, %v, %v, want an error ...%s...", s, value, at, err, text)
+	value, err := ask(t, s)
+	if err == nil || !strings.Contains(err.Error(), text) || value != 0 {
+		t.Errorf("%s: got %v, %v, want an error ...%s...", s, value, err, text)
 	}
 	if err != nil && strings.ContainsAny(err.Error(), "\n") {
 		t.Errorf("%s: the error has several lines: %q", s, err)
@@ -404,7 +404,7 @@ func TestNoQuery(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := Source{Metric: "prometheus", URL: says(t, test.status, test.body), Query: "up"}
 			mustFail(t, s, test.want)
-			if _, _, err := ask(t, s); err != nil && len(err.Error()) > maxLine+100 {
+			if _, err := ask(t, s); err != nil && len(err.Error()) > maxLine+100 {
 				t.Errorf("the error is %d bytes long", len(err.Error()))
 			}
 		})
@@ -420,19 +420,18 @@ func TestDocument(t *testing.T) {
 	for _, test := range []struct {
 		path, timePath, maxAge string
 		want                   float64
-		at                     time.Time
 	}{
-		{"$.load", "", "", 7.25, time.Time{}},
-		{"$['text']", "", "", 1450, time.Time{}},
-		{"$.queues[?(@.name == 'mails')].length", "", "", 6, time.Time{}},
-		{"$.queues[-1].length", "", "", 6, time.Time{}},
-		{"$..load", "", "", 7.25, time.Time{}},
-		{"$.load", "$.now", "", 7.25, now},
-		{"$.load", "$.seconds", "", 7.25, now.Add(-29500 * time.Millisecond)},
-		{"$.load", "$['seconds text']", "", 7.25, now.Add(-30 * time.Second)},
-		{"$.load", "$.due", "", 7.25, now.Add(-5 * time.Minute)},
-		{"$.load", "$.old", "6m", 7.25, now.Add(-5*time.Minute - time.Second)},
-		{"$.load", "$.soon", "", 7.25, now.Add(time.Minute)},
+		{"$.load", "", "", 7.25},
+		{"$['text']", "", "", 1450},
+		{"$.queues[?(@.name == 'mails')].length", "", "", 6},
+		{"$.queues[-1].length", "", "", 6},
+		{"$..load", "", "", 7.25},
+		{"$.load", "$.now", "", 7.25},
+		{"$.load", "$.seconds", "", 7.25},
+		{"$.load", "$['seconds text']", "", 7.25},
+		{"$.load", "$.due", "", 7.25},
+		{"$.load", "$.old", "6m", 7.25},
+		{"$.load", "$.soon", "", 7.25},
 	} {
 		var asked string
 		url := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -440,12 +439,23 @@ func TestDocument(t *testing.T) {
 			_, _ = fmt.Fprint(w, page)
 		})
 		s := Source{Metric: "http", URL: url + "/load?key=12", Path: test.path, TimePath: test.timePath, MaxAge: test.maxAge}
-		got, at, err := ask(t, s)
-		if got != test.want || !at.Equal(test.at) || err != nil || !at.IsZero() && at.Location() != time.UTC {
-			t.Errorf("%s, %s: got %v at %s, %v, want %v at %s", test.path, test.timePath, got, at, err, test.want, test.at)
-		}
+		mustRead(t, s, test.want)
 		if asked != "GET /load?key=12" {
 			t.Errorf("asked %s", asked)
+		}
+	}
+}
+
+func TestTimeOf(t *testing.T) {
+	for _, test := range []struct {
+		value any
+		want  time.Time
+	}{
+		{"2026-11-23T12:00:00Z", now}, {"2026-11-23T12:54:59+01:00", now.Add(-5*time.Minute - time.Second)},
+		{1795435170.5, now.Add(-29500 * time.Millisecond)}, {"1795435170", now.Add(-30 * time.Second)},
+	} {
+		if got, err := timeOf(test.value); err != nil || got != test.want {
+			t.Errorf("%v: got %s, %v, want %s", test.value, got, err, test.want)
 		}
 	}
 }
@@ -538,14 +548,14 @@ func TestDeadlines(t *testing.T) {
 		queue(t, silent), queue(t, stuck), {Metric: "prometheus", URL: silent, Query: "up"}, {Metric: "http", URL: stuck, Path: "$.x"},
 		{Metric: "command", Command: script(t, "echo 5; exec sleep 1000")},
 	} {
-		if got, _, err := s.read(t.Context(), now, short); err == nil || err.Error() != "no answer within 50ms" || got != 0 {
+		if got, err := s.read(t.Context(), now, short); err == nil || err.Error() != "no answer within 50ms" || got != 0 {
 			t.Errorf("%s: got %v, %v", s, got, err)
 		}
 	}
 	gone, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("somebody pressed Ctrl-C"))
 	for _, s := range []Source{queue(t, silent), {Metric: "command", Command: script(t, "exec sleep 1000")}} {
-		if got, _, err := s.Read(gone); err == nil || err.Error() != "somebody pressed Ctrl-C" || got != 0 {
+		if got, err := s.Read(gone); err == nil || err.Error() != "somebody pressed Ctrl-C" || got != 0 {
 			t.Errorf("%s: got %v, %v", s, got, err)
 		}
 	}
@@ -644,7 +654,7 @@ func TestSecretsStay(t *testing.T) {
 		})
 		for _, s := range []Source{queue(t, url), {Metric: "prometheus", URL: url, Query: "up", TokenFile: secret(t)},
 			{Metric: "http", URL: url + "?key=" + password, Path: "$.load"}} {
-			if _, _, err := ask(t, s); err == nil || strings.Contains(err.Error(), password) {
+			if _, err := ask(t, s); err == nil || strings.Contains(err.Error(), password) {
 				t.Errorf("%d, %s: got %v", status, s, err)
 			}
 		}
@@ -668,7 +678,7 @@ func TestUnreachable(t *testing.T) {
 	server := httptest.NewServer(nil)
 	server.Close()
 	mustFail(t, queue(t, server.URL), "connection refused")
-	_, _, err := ask(t, Source{Metric: "http", URL: server.URL + "/page?key=12", Path: "$.load"})
+	_, err := ask(t, Source{Metric: "http", URL: server.URL + "/page?key=12", Path: "$.load"})
 	if err == nil || strings.Contains(err.Error(), "page") {
 		t.Errorf("got %v", err)
 	}
@@ -687,7 +697,7 @@ func TestUnreachable(t *testing.T) {
 // roots, once in a process.
 func TestMain(m *testing.M) {
 	if address := os.Getenv("TEST_METER"); address != "" {
-		value, _, err := Source{Metric: "http", URL: address, Path: "$.load"}.Read(context.Background())
+		value, err := Source{Metric: "http", URL: address, Path: "$.load"}.Read(context.Background())
 		fmt.Print(value, " ", err)
 		os.Exit(0)
 	}

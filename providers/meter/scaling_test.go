@@ -37,7 +37,7 @@ func fails(t *testing.T, s Source, text string) {
 func waitFor(t *testing.T, s Source, done func(float64, error) bool, want string) {
 	t.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		got, _, err := s.Read(t.Context())
+		got, err := s.Read(t.Context())
 		if done(got, err) {
 			return
 		}
