@@ -100,7 +100,7 @@ type running struct {
 	backlog  float64 // with a rate: work that waits
 	poison   float64 // and that nobody can do
 	blind    bool    // the load cannot be measured
-	cut      bool    // juju cannot be reached
+	cut      bool    // the units cannot be read or changed
 	off      bool    // the agent does not run
 	started  bool    // it has not looked yet since it was started
 	removed  time.Time
@@ -141,8 +141,8 @@ func (w *running) happens(m Moment) {
 	switch m.Event {
 	case MetricDown, MetricUp:
 		w.blind = m.Event == MetricDown
-	case JujuDown, JujuUp:
-		w.cut = m.Event == JujuDown
+	case UnitsDown, UnitsUp:
+		w.cut = m.Event == UnitsDown
 	case AgentDown, AgentUp:
 		w.off, w.started = m.Event == AgentDown, true
 	case Clock:
@@ -208,7 +208,7 @@ func (w *running) look() {
 	case w.off:
 		p.Trouble = "the agent does not run"
 	case w.cut:
-		p.Trouble = "juju cannot be reached"
+		p.Trouble = "the units cannot be read or changed"
 	default:
 		if w.blind {
 			p.Trouble = "the load cannot be measured"
@@ -232,7 +232,7 @@ func (w *running) measured() resource.Load {
 	return load
 }
 
-// seen tells the units in the order in which juju's are removed: the newest first, and the leader, which is the oldest, last.
+// seen tells the units in the order in which they are to be removed: the newest first, and the leader, which is the oldest, last.
 func (w *running) seen() resource.Units {
 	var list []resource.Unit
 	for i, u := range slices.Backward(w.units) {

@@ -118,7 +118,7 @@ func TestOurs(t *testing.T) {
 			[]string{"20m0s: 1 -> 5"}},
 		"and after it nothing is removed": {"0,100\n10m,1450\n14m,100,metric-down\n60m,100,metric-up\n66m,100\n", nil,
 			[]string{"10m0s: 1 -> 5", "13m0s: 5 -> 8", "1h5m0s: 8 -> 7"}},
-		"juju cannot be reached": {"0,100,juju-down\n10m,1450\n20m,1450,juju-up\n22m,1450\n", nil, []string{"20m0s: 1 -> 5"}},
+		"the units cannot be read or changed": {"0,100,units-down\n10m,1450\n20m,1450,units-up\n22m,1450\n", nil, []string{"20m0s: 1 -> 5"}},
 		"the agent is started again in the cooldown": {"0,100\n10m,1450\n11m,1450,agent-down\n12m,1450,agent-up\n14m,1450\n", nil,
 			[]string{"10m0s: 1 -> 5", "13m0s: 5 -> 8"}},
 		"the agent was away, and the window begins anew": {"0,1450\n10m,100,agent-down\n20m,100,agent-up\n26m,100\n", nil,
@@ -157,12 +157,12 @@ func TestGuardedIsNoChange(t *testing.T) {
 
 // Everything that keeps the agent from its work is told of each run.
 func TestTrouble(t *testing.T) {
-	run := Replay(series(t, "0,1,metric-down\n30s,1,juju-down\n60s,1,agent-down\n90s,1,agent-up\n120s,1,juju-up\n150s,1,metric-up\n"), world(), policy(), &Ours{Policy: policy()})
+	run := Replay(series(t, "0,1,metric-down\n30s,1,units-down\n60s,1,agent-down\n90s,1,agent-up\n120s,1,units-up\n150s,1,metric-up\n"), world(), policy(), &Ours{Policy: policy()})
 	var got []string
 	for _, p := range run.Points {
 		got = append(got, p.Trouble)
 	}
-	want := []string{"the load cannot be measured", "juju cannot be reached", "the agent does not run", "juju cannot be reached", "the load cannot be measured", ""}
+	want := []string{"the load cannot be measured", "the units cannot be read or changed", "the agent does not run", "the units cannot be read or changed", "the load cannot be measured", ""}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -241,7 +241,7 @@ func TestReadMistakes(t *testing.T) {
 		"less than 0":  {"0,-1\n", `load.csv line 1: the load is a number of 0 or more, not "-1"; if it could not be measured then, write the load as it may have been, with the event metric-down`},
 		"one column":   {"0\n", `load.csv line 1: a line has a time, a load and perhaps an event, such as "5m,120,metric-down", and not 1 columns`},
 		"four columns": {"0,1,,x\n", `load.csv line 1: a line has a time, a load and perhaps an event, such as "5m,120,metric-down", and not 4 columns`},
-		"no event":     {"0,1,metric-off\n", `load.csv line 1: there is no event "metric-off": it is one of metric-down, metric-up, juju-down, juju-up, agent-down, agent-up, clock +1h, poison 500 and purge`},
+		"no event":     {"0,1,metric-off\n", `load.csv line 1: there is no event "metric-off": it is one of metric-down, metric-up, units-down, units-up, agent-down, agent-up, clock +1h, poison 500 and purge`},
 		"a jump":       {"0,1,clock back\n", `load.csv line 1: the clock jumps by a duration, as in "clock +1h" or "clock -20m", not by "back"`},
 		"poison":       {"0,1,poison much\n", `load.csv line 1: the work of "poison" is a number of 0 or more, not "much"`},
 		"not sorted":   {"5m,1\n4m,1\n", "load.csv line 2: the time is before that of the line above: sort the lines by time, and write all times in one way"},

@@ -31,8 +31,8 @@ type Event string
 const (
 	MetricDown Event = "metric-down" // the load cannot be measured
 	MetricUp   Event = "metric-up"
-	JujuDown   Event = "juju-down" // the units cannot be read or changed
-	JujuUp     Event = "juju-up"
+	UnitsDown  Event = "units-down" // the units cannot be read or changed
+	UnitsUp    Event = "units-up"
 	AgentDown  Event = "agent-down" // nobody looks
 	AgentUp    Event = "agent-up"
 	Clock      Event = "clock"  // the clock of the host jumps
@@ -40,7 +40,7 @@ const (
 	Purge      Event = "purge"  // and is taken away by a person
 )
 
-var plain = []Event{MetricDown, MetricUp, JujuDown, JujuUp, AgentDown, AgentUp, Purge}
+var plain = []Event{MetricDown, MetricUp, UnitsDown, UnitsUp, AgentDown, AgentUp, Purge}
 
 // Epoch is when a series begins whose times are written as seconds or durations: in a year that no load was measured in.
 var Epoch = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)
@@ -158,7 +158,7 @@ func (m *Moment) event(text string) (err error) {
 	case m.Event == Poison:
 		m.Amount, err = amount("the work of \"poison\"", value)
 	default:
-		err = fmt.Errorf("there is no event %q: it is one of metric-down, metric-up, juju-down, juju-up, agent-down, agent-up, clock +1h, poison 500 and purge", text)
+		err = fmt.Errorf("there is no event %q: it is one of metric-down, metric-up, units-down, units-up, agent-down, agent-up, clock +1h, poison 500 and purge", text)
 	}
 	return err
 }

@@ -46,9 +46,9 @@ func newSimulate(c *common) *cobra.Command {
 		Long: "Replays a load from a file against the policy in [scale] of a service, and prints\n" +
 			"when units would have been added and removed, and why. A path of a config.ini in\n" +
 			"place of SERVICE tries one that is not committed yet. Each line of the file has a\n" +
-			"time, a load and perhaps an event: metric-down, metric-up, juju-down, juju-up,\n" +
-			"agent-down, agent-up, clock +1h, poison 500 (work that no unit can do) and purge.\n" +
-			"A load lasts until the next line. It asks nobody and changes nothing.",
+			"time, a load and perhaps an event: metric-down, metric-up, units-down,\n" +
+			"units-up, agent-down, agent-up, clock +1h, poison 500 (work that no unit can do)\n" +
+			"and purge. A load lasts until the next line. It asks nobody and changes nothing.",
 		Example: "  cdplan simulate worker -load week.csv -rate 60\n  cdplan simulate ./config.ini -load week.csv -rate 60 -start 8m -hpa\n" +
 			"  cdplan simulate worker -load sessions.csv -format=svg > worker.svg",
 		Args: func(_ *cobra.Command, args []string) error {

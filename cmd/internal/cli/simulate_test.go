@@ -138,7 +138,7 @@ func TestSimulateMistakes(t *testing.T) {
 func week() string {
 	random := rand.New(rand.NewPCG(7, 11))
 	events := map[int]string{ // by minute
-		minuteOf(2, 9, 0): "metric-down", minuteOf(2, 11, 0): "metric-up", minuteOf(3, 13, 0): "juju-down", minuteOf(3, 13, 50): "juju-up", minuteOf(3, 20, 0): "clock +1h", minuteOf(4, 3, 0): "clock -1h20m",
+		minuteOf(2, 9, 0): "metric-down", minuteOf(2, 11, 0): "metric-up", minuteOf(3, 13, 0): "units-down", minuteOf(3, 13, 50): "units-up", minuteOf(3, 20, 0): "clock +1h", minuteOf(4, 3, 0): "clock -1h20m",
 		minuteOf(4, 4, 0): "clock +20m", minuteOf(4, 8, 0): "agent-down", minuteOf(4, 9, 30): "agent-up", minuteOf(4, 15, 0): "agent-down", minuteOf(4, 15, 2): "agent-up", minuteOf(5, 3, 0): "poison 3000", minuteOf(5, 7, 0): "purge",
 	}
 	var b strings.Builder
