@@ -34,7 +34,7 @@ type Client struct {
 
 	asking   singleflight.Group // programs for their versions
 	mu       sync.Mutex
-	versions map[string]string // by program, of those that have answered
+	versions map[string]string // by program, of those that have answered, and refused nothing since
 }
 
 // New returns a Client. It runs nothing before it is asked.
@@ -81,7 +81,8 @@ func (c *Client) status(ctx context.Context, at site, read func(answer []byte) e
 
 var versionLine = regexp.MustCompile(`^[1-9][0-9]*\.[0-9][-.0-9A-Za-z]*$`)
 
-// Version returns what the program says of its version, such as 2.9.51-ubuntu-amd64. A program that has answered is not asked again.
+// Version returns what the program says of its version, such as 2.9.51-ubuntu-amd64. A program that has answered is not
+// asked again, until it refuses something: then another version may be installed by now.
 func (c *Client) Version(ctx context.Context, program string) (string, error) {
 	return c.version(ctx, site{program: program, timeout: c.timeout})
 }
@@ -113,6 +114,13 @@ func (c *Client) askVersion(ctx context.Context, at site) (string, error) {
 	defer c.mu.Unlock()
 	c.versions[at.program] = version
 	return version, nil
+}
+
+// forget has the program asked for its version anew.
+func (c *Client) forget(program string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.versions, program)
 }
 
 // statusArgs returns the arguments in the dialect of that version.
@@ -172,6 +180,7 @@ func (c *Client) run(ctx context.Context, at site, args ...string) ([]byte, erro
 	defer cancel()
 	out, err := child.Command{Path: path, Args: args, Env: append(os.Environ(), "JUJU_STATUS_ISO_TIME=true")}.Run(ctx)
 	if exit := (*child.Exit)(nil); errors.As(err, &exit) {
+		c.forget(at.program)
 		return nil, said(exit)
 	}
 	return out, err

@@ -131,6 +131,32 @@ func TestVersionIsAskedAgain(t *testing.T) {
 	}
 }
 
+// A process may outlive the juju that it began with: what the new one refuses is asked in its own words the next time.
+func TestVersionIsAskedAfterRefusal(t *testing.T) {
+	juju := write(t, `echo "$@" >> $0.log
+case $1:$3 in
+version:) cat $0.version;;
+status:-B) test 3 = $(cat $0.version | cut -c1) && echo '{"applications":{}}' && exit;;
+status:-e) test 1 = $(cat $0.version | cut -c1) && echo '{"services":{}}' && exit;;
+esac || { echo error: flag provided but not defined: $3 >&2; exit 2; }`)
+	client := New()
+	for _, step := range []struct{ version, want string }{
+		{first, ""}, {third, "flag provided but not defined: -e"}, {third, ""}, {third, ""}, {first, "flag provided but not defined: -B"}, {first, ""},
+	} {
+		if err := os.WriteFile(juju+".version", []byte(step.version), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := client.Servers(t.Context(), juju, "m"); step.want != "" {
+			mustFail(t, err, step.want)
+		} else if err != nil {
+			t.Error(err)
+		}
+	}
+	if got := strings.Count("\n"+strings.Join(lines(t, juju+".log"), "\n"), "\nversion"); got != 3 {
+		t.Errorf("juju was asked %d times for its version", got)
+	}
+}
+
 func TestFailuresOfJuju(t *testing.T) {
 	for _, test := range []struct{ name, script, want string }{
 		{"says why", `echo hint >&2; echo 'ERROR model ps:admin/m not found' >&2; exit 1`, `about model "m": model ps:admin/m not found`},
