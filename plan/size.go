@@ -14,7 +14,7 @@ import (
 type Size struct {
 	scale.Size
 	Due bool  // changing it is what is to be done about the service
-	Err error // why nobody can tell how many units there are; then all else is zero, but the Load
+	Err error // why nobody can tell how many units there are; then all else is zero, but the Load and Keep
 
 	Keep time.Duration // how long the sample is of use
 }
@@ -25,13 +25,12 @@ func (d *Decision) Scales() bool { return d.Size != nil && d.Size.Due }
 // asleep says that the service has no servers because all its units went away for want of a load: then it is what it was when they went, and what it is
 // to run is seen to once there is one to run it.
 func (d *Decision) asleep(schemas map[string]resource.Schema, readings state.Readings, past state.ServicePast) bool {
-	declared := d.Declared.sized(schemas)
-	if declared == nil || d.Copies > 0 || d.Doubt != "" || past.Last == nil || !past.Last.Done() {
+	policy, err := d.Declared.Policy(schemas)
+	if policy == nil || err != nil || d.Copies > 0 || d.Doubt != "" || past.Last == nil || !past.Last.Done() {
 		return false
 	}
-	policy, err := scale.PolicyOf(declared.Addr, declared.Config)
-	units := readings[declared.Addr].Units
-	return err == nil && policy.Min == 0 && units != nil && len(units.List) == 0
+	units := readings[d.Declared.sized(schemas).Addr].Units
+	return policy.Min == 0 && units != nil && len(units.List) == 0
 }
 
 // resize says how many units there are to be. Where nothing else is to be done about the service, that is what is.
@@ -40,7 +39,7 @@ func (d *Decision) resize(schemas map[string]resource.Schema, readings state.Rea
 	if declared == nil || readings[declared.Addr].Load == nil {
 		return
 	}
-	policy, err := scale.PolicyOf(declared.Addr, declared.Config)
+	policy, err := d.Declared.Policy(schemas)
 	if err != nil {
 		d.Verdict, d.Err, d.Steps = Invalid, err, nil
 		return
@@ -50,7 +49,7 @@ func (d *Decision) resize(schemas map[string]resource.Schema, readings state.Rea
 	if d.Size.Load = *reading.Load; reading.Units == nil {
 		return
 	}
-	d.Size.Size = scale.Decide(scale.Input{Policy: policy, Units: *reading.Units, Load: *reading.Load, Samples: past.Samples, Changes: past.Resized, Since: deployed(past)})
+	d.Size.Size = scale.Decide(sizeInput(*policy, reading, past))
 	if d.Verdict != Same || !d.Size.Changes() {
 		return
 	}
@@ -63,6 +62,11 @@ func (d *Decision) resize(schemas map[string]resource.Schema, readings state.Rea
 	if d.Size.To > d.Size.Units {
 		d.Steps = append(d.Steps, d.stampOfSiblings(schemas, past))
 	}
+}
+
+// sizeInput returns what the size depends on of a service whose units and load were read.
+func sizeInput(policy scale.Policy, reading resource.Reading, past state.ServicePast) scale.Input {
+	return scale.Input{Policy: policy, Units: *reading.Units, Load: *reading.Load, Samples: past.Samples, Changes: past.Resized, Since: deployed(past)}
 }
 
 // stampOfSiblings returns the step that records on new servers what the others carry; where there are no others, what was deployed last.
@@ -98,6 +102,16 @@ func (s Service) sized(schemas map[string]resource.Schema) *Declared {
 
 // Sized says whether the number of the service's units is asked for by a load.
 func (s Service) Sized(schemas map[string]resource.Schema) bool { return s.sized(schemas) != nil }
+
+// Policy returns what is said of the number of the service's units; nil if it is not asked for by a load. The error is that of scale.PolicyOf.
+func (s Service) Policy(schemas map[string]resource.Schema) (*scale.Policy, error) {
+	declared := s.sized(schemas)
+	if declared == nil {
+		return nil, nil
+	}
+	policy, err := scale.PolicyOf(declared.Addr, declared.Config)
+	return &policy, err
+}
 
 // Remeasured returns the readings with the load that the decision was made with, so that it can be made again without measuring once more.
 func (d *Decision) Remeasured(schemas map[string]resource.Schema, readings state.Readings) state.Readings {

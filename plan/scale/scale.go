@@ -58,11 +58,8 @@ func (s Size) Sample() state.Sample {
 // in the window of its direction the most counts for fewer units, and the least for more. Last come the bounds and the steps. Units that start
 // count as if they worked, so that they are not asked for twice. Without a known load nothing is ever removed.
 func Decide(in Input) Size {
-	d := decision{Input: in, now: in.Load.At}
-	d.remember()
-	d.count()
+	d := begin(in)
 	d.size.Broken = d.broken()
-	d.want()
 	switch target := d.aim(); {
 	case target > d.size.Units:
 		d.grow(target)
@@ -82,6 +79,15 @@ type decision struct {
 	begin    time.Time       // what was before the last change, or the last deploy, tells nothing of now
 	interval time.Duration   // what is usual between two samples; 0 if nobody knows
 	size     Size
+}
+
+// begin returns a decision of which all is known but what follows from it.
+func begin(in Input) *decision {
+	d := &decision{Input: in, now: in.Load.At}
+	d.remember()
+	d.count()
+	d.want()
+	return d
 }
 
 // remember sorts out what there was before. What claims to be of the future is passed over: the clock has jumped.
@@ -207,7 +213,7 @@ func (d *decision) cut(name string, n int) {
 // grow adds units.
 func (d *decision) grow(target int) {
 	if !d.size.Bounds {
-		least, covered := d.over(d.Policy.UpWindow, func(a, b int) int { return min(a, b) })
+		least, covered := d.least()
 		switch {
 		case !covered:
 			d.wait("up_window", d.Policy.UpWindow)
@@ -247,7 +253,7 @@ func (d *decision) grow(target int) {
 // shrink removes units.
 func (d *decision) shrink(target int) {
 	if !d.size.Bounds {
-		most, covered := d.over(d.Policy.DownWindow, func(a, b int) int { return max(a, b) })
+		most, covered := d.most()
 		switch {
 		case !covered:
 			d.wait("down_window", d.Policy.DownWindow)
@@ -275,47 +281,6 @@ func (d *decision) shrink(target int) {
 	d.choose(d.size.Units - target)
 	if d.size.Changes() {
 		d.size.Guard = cmp.Or(d.size.Broken, d.lingers())
-	}
-}
-
-// over combines what was asked for in a window that ends now. It is covered if the load is known for all of it.
-func (d *decision) over(window time.Duration, combine func(a, b int) int) (wanted int, covered bool) {
-	wanted = d.size.Wanted
-	samples, covered := d.watched(window)
-	for _, s := range samples {
-		wanted = combine(wanted, s.Wanted)
-	}
-	return wanted, covered
-}
-
-// watched returns the samples that lead from now back through a window, the newest first, and whether they reach through all of it. They end where
-// the load was not known, or where nobody looked for too long: that is never taken for calm.
-func (d *decision) watched(window time.Duration) (samples []state.Sample, covered bool) {
-	later := d.now
-	for _, s := range d.samples {
-		if d.now.Sub(later) >= window || s.At.Before(d.begin) || !s.Known || later.Sub(s.At) > d.blind(window) {
-			break
-		}
-		samples, later = append(samples, s), s.At
-	}
-	return samples, d.now.Sub(later) >= window
-}
-
-// blind returns for how long nobody may have looked within a window: for half of it, or for as long as is usual and half as long again. Then a window that is
-// shorter than that takes two samples.
-func (d *decision) blind(window time.Duration) time.Duration {
-	if d.interval == 0 {
-		return window * 3 / 2
-	}
-	return max(window/2, d.interval*3/2)
-}
-
-// wait notes that a window is not covered yet.
-func (d *decision) wait(name string, window time.Duration) {
-	d.size.Wait = fmt.Sprintf("%d is asked for, and that has to last for the %s of %s", d.size.Wanted, name, brief(window))
-	d.size.Until = d.now.Add(window)
-	if samples, _ := d.watched(window); len(samples) > 0 {
-		d.size.Until = samples[len(samples)-1].At.Add(window)
 	}
 }
 

@@ -14,9 +14,7 @@ import (
 	"launchpad.net/cdplan/cmd/internal/view"
 	"launchpad.net/cdplan/plan"
 	"launchpad.net/cdplan/plan/apply"
-	"launchpad.net/cdplan/plan/scale"
 	"launchpad.net/cdplan/providers"
-	"launchpad.net/cdplan/providers/resource"
 	"launchpad.net/cdplan/state"
 )
 
@@ -385,21 +383,11 @@ func (a *agentLoop) note(p *plan.Plan) {
 		}
 		if i := slices.IndexFunc(p.Decisions, func(d plan.Decision) bool { return d.Service == s.Service }); i >= 0 {
 			s = scaled(p.Decisions[i])
-			s.Target = target(service, a.current.fleet.Schemas)
+			policy, _ := service.Policy(a.current.fleet.Schemas) // what is wrong with it the plan tells
+			s.Target = policy.Target
 		}
 		a.seen.Services = append(a.seen.Services, s)
 	}
-}
-
-// target returns the load that one unit of a service is to carry; 0 if its policy cannot be used.
-func target(service plan.Service, schemas map[string]resource.Schema) float64 {
-	for _, declared := range service.Resources {
-		if schemas[declared.Addr.Type].Role == resource.Sized {
-			policy, _ := scale.PolicyOf(declared.Addr, declared.Config) // what is wrong with it the plan tells
-			return policy.Target
-		}
-	}
-	return 0
 }
 
 // scaled returns what a decision tells of the size of its service.

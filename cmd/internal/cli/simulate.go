@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"launchpad.net/cdplan/plan"
 	"launchpad.net/cdplan/plan/replay"
 	"launchpad.net/cdplan/plan/scale"
-	"launchpad.net/cdplan/providers/resource"
 )
 
 type simulateOptions struct {
@@ -144,15 +142,14 @@ func (o simulateOptions) policy() (string, scale.Policy, error) {
 	if err != nil {
 		return "", scale.Policy{}, err
 	}
-	i := slices.IndexFunc(service.Resources, func(d plan.Declared) bool { return fleet.Schemas[d.Addr.Type].Role == resource.Sized })
+	policy, err := service.Policy(fleet.Schemas)
 	switch {
 	case service.Err != nil:
 		return "", scale.Policy{}, &faults{fleet.Sources.Diagnose(service.Err), fleet.Sources.Files()}
-	case i < 0:
+	case policy == nil:
 		return "", scale.Policy{}, fmt.Errorf("%s has no section [scale], so that there is nothing to simulate: docs/scaling.md tells what to write in it", o.name)
 	}
-	policy, err := scale.PolicyOf(service.Resources[i].Addr, service.Resources[i].Config)
-	return service.Name, policy, err
+	return service.Name, *policy, err
 }
 
 func (o simulateOptions) service() (*opened, plan.Service, error) {

@@ -44,7 +44,7 @@ func (x Explained) size(s Style) []string {
 		if w.Most {
 			extreme = "most"
 		}
-		tell("window", fmt.Sprintf("the %s that it asked for within the %s of %s is %d", extreme, w.Window, brief(w.Length), w.Wanted))
+		tell("window", fmt.Sprintf("the %s that it asked for within the %s of %s is %d", extreme, w.Name, brief(w.Length), w.Wanted))
 	}
 	for _, cut := range x.Size.Cuts {
 		tell("cut by", cut)
@@ -151,7 +151,7 @@ type (
 	jsonSizing struct {
 		Policy  jsonPolicy      `json:"policy"`
 		Units   []jsonUnit      `json:"units"`
-		Windows []jsonAsked     `json:"windows"`
+		Windows []jsonWindow    `json:"windows"`
 		Samples []jsonSample    `json:"samples"`
 		Resized []jsonResizedAt `json:"resized"`
 		Failed  int             `json:"failed"`
@@ -182,7 +182,7 @@ type (
 		Last  bool   `json:"last"`
 		Place string `json:"place"`
 	}
-	jsonAsked struct {
+	jsonWindow struct {
 		Window string `json:"window"`
 		Length int    `json:"length"` // seconds
 		Wanted int    `json:"wanted"`
@@ -207,7 +207,7 @@ func (x Explained) sizingJSON() *jsonSizing {
 	}
 	s, p := x.Sizing, x.Sizing.Policy
 	seconds := func(d time.Duration) int { return int(d / time.Second) }
-	sizing := &jsonSizing{Units: []jsonUnit{}, Windows: []jsonAsked{}, Samples: []jsonSample{}, Resized: []jsonResizedAt{}, Failed: s.Failed.Count,
+	sizing := &jsonSizing{Units: []jsonUnit{}, Windows: []jsonWindow{}, Samples: []jsonSample{}, Resized: []jsonResizedAt{}, Failed: s.Failed.Count,
 		Error: clean(s.Failed.Last.Error), Usual: usualJSON(x.Past.UsualResize),
 		Policy: jsonPolicy{Min: p.Min, Max: p.Max, Target: p.Target, Tolerance: p.Tolerance, UpWindow: seconds(p.UpWindow), DownWindow: seconds(p.DownWindow), UpStep: p.UpStep,
 			DownStep: p.DownStep, Cooldown: seconds(p.Cooldown), IdleAfter: seconds(p.IdleAfter), Timeout: seconds(p.Timeout), Pause: clean(string(p.Pause)),
@@ -216,7 +216,7 @@ func (x Explained) sizingJSON() *jsonSizing {
 		sizing.Units = append(sizing.Units, jsonUnit{clean(u.Name), clean(string(u.State)), clean(u.Text), timestamp(u.Since), clean(u.Busy), u.Last, clean(u.Place)})
 	}
 	for _, w := range s.Windows {
-		sizing.Windows = append(sizing.Windows, jsonAsked{w.Window, seconds(w.Length), w.Wanted})
+		sizing.Windows = append(sizing.Windows, jsonWindow{w.Name, seconds(w.Length), w.Wanted})
 	}
 	for _, sample := range s.Samples {
 		sizing.Samples = append(sizing.Samples, jsonSample{timestamp(sample.At), loadJSON(sample.Load, sample.Known), sample.Units, sample.Wanted})

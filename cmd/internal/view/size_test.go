@@ -232,7 +232,7 @@ func TestExplainSize(t *testing.T) {
 		Policy: scale.Policy{Target: 200},
 		Units: []resource.Unit{{Name: "api/3", State: resource.UnitFailed, Text: "hook error", Since: madeAt.Add(-time.Hour)}, {Name: "api/2", State: resource.UnitReady},
 			{Name: "api/1", State: resource.UnitReady, Busy: "it runs the hook config-changed"}},
-		Windows: []plan.Asked{{Window: "down_window", Length: 5 * time.Minute, Most: true, Wanted: 9}},
+		Windows: []scale.Window{{Name: "down_window", Length: 5 * time.Minute, Most: true, Wanted: 9}},
 		Samples: slices.Concat([]state.Sample{{At: madeAt.Add(-time.Minute), Units: 4, Wanted: 4}}, slices.Repeat([]state.Sample{{At: madeAt.Add(-2 * time.Minute), Known: true, Load: 1800.5, Units: 4, Wanted: 9}}, 9)),
 		Resized: []state.Resized{{At: madeAt.Add(-time.Hour), From: 2, To: 4, Sum: "800 / 200 = 4 -> 4", Result: "scaled"}, {At: madeAt.Add(-2 * time.Hour), From: 1, To: 2}},
 		Failed:  state.Failures{Count: 2, Last: state.Attempt{Error: "no quota"}}}}}
