@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -181,12 +180,6 @@ func (p Policy) sum(load float64, units, wanted int) string {
 	return fmt.Sprintf("%s -> %d", text, wanted)
 }
 
-// Number writes a number for people: in full, with two digits after the point at most.
-func Number(f float64) string {
-	text := strconv.FormatFloat(f, 'f', 2, 64)
-	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
-}
-
 // aim returns what the load asks for, or the bound that the number of units is beyond. There have to be as many as the minimum even if the load is not
 // known.
 func (d *decision) aim() int {
@@ -219,7 +212,7 @@ func (d *decision) grow(target int) {
 			d.wait("up_window", d.Policy.UpWindow)
 			return
 		case least <= d.size.Units:
-			d.size.Wait = fmt.Sprintf("the load asked for %d within the up_window of %s", least, brief(d.Policy.UpWindow))
+			d.size.Wait = fmt.Sprintf("the load asked for %d within the up_window of %s", least, Duration(d.Policy.UpWindow))
 			return
 		}
 		target = least
@@ -259,7 +252,7 @@ func (d *decision) shrink(target int) {
 			d.wait("down_window", d.Policy.DownWindow)
 			return
 		case most >= d.size.Units:
-			d.size.Wait = fmt.Sprintf("the load asked for %d within the down_window of %s", most, brief(d.Policy.DownWindow))
+			d.size.Wait = fmt.Sprintf("the load asked for %d within the down_window of %s", most, Duration(d.Policy.DownWindow))
 			return
 		}
 		target = most
@@ -297,7 +290,7 @@ func (d *decision) cooling() bool {
 	if d.begin.IsZero() || !d.now.Before(end) {
 		return false
 	}
-	d.size.Wait, d.size.Until = "the cooldown of "+brief(d.Policy.Cooldown), end
+	d.size.Wait, d.size.Until = "the cooldown of "+Duration(d.Policy.Cooldown), end
 	return true
 }
 
@@ -313,7 +306,7 @@ func (d *decision) idle() bool {
 		begun = s.At
 	}
 	if !covered {
-		d.size.Wait = "the last unit stays until there was no load for the idle_after of " + brief(d.Policy.IdleAfter)
+		d.size.Wait = "the last unit stays until there was no load for the idle_after of " + Duration(d.Policy.IdleAfter)
 		d.size.Until = begun.Add(d.Policy.IdleAfter)
 	}
 	return covered
@@ -380,7 +373,7 @@ func (d *decision) lingers() string {
 
 // late tells of a unit that has been starting, or leaving, for too long.
 func (d *decision) late(u resource.Unit) string {
-	return fmt.Sprintf("%s has been %s since %s, longer than the timeout of %s", u.Name, u.State, d.began(u).UTC().Format("2006-01-02 15:04 UTC"), brief(d.Policy.Timeout))
+	return fmt.Sprintf("%s has been %s since %s, longer than the timeout of %s", u.Name, u.State, d.began(u).UTC().Format("2006-01-02 15:04 UTC"), Duration(d.Policy.Timeout))
 }
 
 // overdue says whether a unit has been starting, or leaving, for too long.
@@ -395,16 +388,4 @@ func (d *decision) began(u resource.Unit) time.Time {
 		return d.last
 	}
 	return u.Since
-}
-
-// brief writes a duration without the zeros that Go writes.
-func brief(d time.Duration) string {
-	text := d.Round(time.Second).String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }

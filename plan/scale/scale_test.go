@@ -93,7 +93,7 @@ func told(s Size) string {
 		text += "; waits: " + s.Wait
 	}
 	if !s.Until.IsZero() {
-		text += fmt.Sprintf(" (%s)", brief(s.Until.Sub(now)))
+		text += fmt.Sprintf(" (%s)", Duration(s.Until.Sub(now)))
 	}
 	if s.Guard != "" {
 		text += "; guard: " + s.Guard

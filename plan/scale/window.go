@@ -73,7 +73,7 @@ func (d *decision) blind(window time.Duration) time.Duration {
 
 // wait notes that a window is not covered yet.
 func (d *decision) wait(name string, window time.Duration) {
-	d.size.Wait = fmt.Sprintf("%d is asked for, and that has to last for the %s of %s", d.size.Wanted, name, brief(window))
+	d.size.Wait = fmt.Sprintf("%d is asked for, and that has to last for the %s of %s", d.size.Wanted, name, Duration(window))
 	d.size.Until = d.now.Add(window)
 	if samples, _ := d.watched(window); len(samples) > 0 {
 		d.size.Until = samples[len(samples)-1].At.Add(window)

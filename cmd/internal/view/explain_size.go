@@ -44,7 +44,7 @@ func (x Explained) size(s Style) []string {
 		if w.Most {
 			extreme = "most"
 		}
-		tell("window", fmt.Sprintf("the %s that it asked for within the %s of %s is %d", extreme, w.Name, brief(w.Length), w.Wanted))
+		tell("window", fmt.Sprintf("the %s that it asked for within the %s of %s is %d", extreme, w.Name, scale.Duration(w.Length), w.Wanted))
 	}
 	for _, cut := range x.Size.Cuts {
 		tell("cut by", cut)
@@ -135,17 +135,6 @@ func becauseText(r state.Resized) string {
 
 // clock tells a time to the second.
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
-
-// brief tells how long a window is, without the zeros that Go writes.
-func brief(d time.Duration) string {
-	text := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if len(text) > len(zero) && text[len(text)-len(zero):] == zero {
-			text = text[:len(text)-2]
-		}
-	}
-	return text
-}
 
 type (
 	jsonSizing struct {

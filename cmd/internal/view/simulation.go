@@ -47,7 +47,7 @@ func SimulationText(w io.Writer, s Simulation, style Style) error {
 	points := s.Run.Points
 	first, last := points[0].At, points[len(points)-1].At
 	texts := []string{
-		fmt.Sprintf("%s, from %s to %s: %s, a run each %s, %s until a unit works.", clean(s.Service), moment(first), moment(last), s.bounds(), shortly(s.World.Interval), shortly(s.World.Start)),
+		fmt.Sprintf("%s, from %s to %s: %s, a run each %s, %s until a unit works.", clean(s.Service), moment(first), moment(last), s.bounds(), scale.Duration(s.World.Interval), scale.Duration(s.World.Start)),
 		"", s.figures(), ""}
 	texts = append(texts, s.charts(style)...)
 	texts = append(texts, s.changes(style)...)
@@ -71,9 +71,9 @@ func (s Simulation) figureList() []figure {
 	return []figure{
 		{"times units were added", count(func(f replay.Figures) int { return f.Up })},
 		{"times units were removed", count(func(f replay.Figures) int { return f.Down })},
-		{fmt.Sprintf("added again within %s", shortly(replay.Reversal)), count(func(f replay.Figures) int { return f.Reversals })},
+		{fmt.Sprintf("added again within %s", scale.Duration(replay.Reversal)), count(func(f replay.Figures) int { return f.Reversals })},
 		{"largest " + s.loadName(), func(f replay.Figures) string { return fmt.Sprintf("%.0f", f.MaxLoad) }},
-		{"time above the target", func(f replay.Figures) string { return shortly(f.Over.Round(time.Minute)) }},
+		{"time above the target", func(f replay.Figures) string { return scale.Duration(f.Over.Round(time.Minute)) }},
 		{"unit-hours", func(f replay.Figures) string { return fmt.Sprintf("%.1f", f.UnitHours) }},
 		{"times left to a person", count(func(f replay.Figures) int { return f.Guarded })},
 	}
@@ -221,7 +221,7 @@ func (s Simulation) troubles() []string {
 		}
 		texts = append(texts, "", list.title)
 		for _, stretch := range all {
-			texts = append(texts, fmt.Sprintf("  %s for %s: %s", moment(stretch.from), shortly(stretch.to.Sub(stretch.from)), clean(stretch.text)))
+			texts = append(texts, fmt.Sprintf("  %s for %s: %s", moment(stretch.from), scale.Duration(stretch.to.Sub(stretch.from)), clean(stretch.text)))
 		}
 	}
 	return texts

@@ -51,7 +51,7 @@ func SimulationSVG(w io.Writer, s Simulation) error {
 // told is a line below the title.
 func told(f replay.Figures) string {
 	return fmt.Sprintf("Units were added %d and removed %d times, %d of them added again within %s; %.1f unit-hours; %s above the target.", f.Up, f.Down, f.Reversals,
-		shortly(replay.Reversal), f.UnitHours, shortly(f.Over.Round(time.Minute)))
+		scale.Duration(replay.Reversal), f.UnitHours, scale.Duration(f.Over.Round(time.Minute)))
 }
 
 // simulationPicture is the drawing as it is printed.
@@ -135,25 +135,13 @@ func tickText(at time.Time, step time.Duration) string {
 	since, fromStart := replay.SinceEpoch(at)
 	switch {
 	case fromStart:
-		return shortly(since)
+		return scale.Duration(since)
 	case step < time.Minute:
 		return at.UTC().Format("15:04:05")
 	case step < 24*time.Hour:
 		return at.UTC().Format("02 Jan 15:04")
 	}
 	return at.UTC().Format("Mon 02 Jan")
-}
-
-// shortly writes a duration without the zeros that Go writes.
-func shortly(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
 
 // plot is where values are drawn.

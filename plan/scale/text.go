@@ -1,0 +1,25 @@
+package scale
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Number writes a number for people: in full, with two digits after the point at most.
+func Number(f float64) string {
+	text := strconv.FormatFloat(f, 'f', 2, 64)
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+}
+
+// Duration writes a duration for people: without the zeros that Go writes.
+func Duration(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
