@@ -3,6 +3,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -49,10 +50,11 @@ func readType(ctx context.Context, typ providers.Resource, want []resource.Wante
 	var read []resource.Reading
 	err := errors.New("no provider answered for this resource")
 	if typ != nil {
-		err = providers.Guard(func() error {
+		caught := providers.Catch(func() error {
 			read = typ.Read(ctx, want)
-			return err
+			return nil
 		})
+		err = cmp.Or(caught, err)
 	}
 	for i := len(read); i < len(want); i++ {
 		read = append(read, resource.Reading{Addr: want[i].Addr, Err: err})
@@ -78,7 +80,7 @@ func Histories(ctx context.Context, types map[string]providers.Resource, spans [
 			continue
 		}
 		wg.Go(func() {
-			told := historian.History(ctx, group)
+			told := history(ctx, historian, group)
 			mu.Lock()
 			defer mu.Unlock()
 			for _, history := range told {
@@ -88,6 +90,22 @@ func Histories(ctx context.Context, types map[string]providers.Resource, spans [
 	}
 	wg.Wait()
 	return histories
+}
+
+// history asks for that of one type. Where its provider fails as a whole, nothing of it is told.
+func history(ctx context.Context, historian providers.Historian, spans []resource.Span) (told []resource.History) {
+	err := providers.Catch(func() error {
+		told = historian.History(ctx, spans)
+		return nil
+	})
+	if err == nil {
+		return told
+	}
+	told = make([]resource.History, len(spans))
+	for i, span := range spans {
+		told[i] = resource.History{Addr: span.Addr, Err: err}
+	}
+	return told
 }
 
 // Measure asks for the load of everything that is wanted, each type with one call and all types at once. A type that has no load to tell is left out
@@ -118,7 +136,7 @@ func Measure(ctx context.Context, types map[string]providers.Resource, want []re
 
 // measure measures one type. Where its provider fails as a whole, nothing of it is measured.
 func measure(ctx context.Context, scaler providers.Scaler, want []resource.Wanted) (loads []resource.Load) {
-	err := providers.Guard(func() error {
+	err := providers.Catch(func() error {
 		loads = scaler.Measure(ctx, want)
 		return nil
 	})

@@ -181,6 +181,8 @@ func (panics) Read(context.Context, []resource.Wanted) []resource.Reading { pani
 
 func (panics) Measure(context.Context, []resource.Wanted) []resource.Load { panic("no such load") }
 
+func (panics) History(context.Context, []resource.Span) []resource.History { panic("no such past") }
+
 // A panic of a provider is an error of all that was asked of it, and touches nothing else.
 func TestPanics(t *testing.T) {
 	memory := providertest.New()
@@ -198,5 +200,9 @@ func TestPanics(t *testing.T) {
 	loads := state.Measure(t.Context(), types, []resource.Wanted{broken})
 	if load := loads[broken.Addr]; load.Err == nil || !strings.Contains(load.Err.Error(), "no such load") || load.At.IsZero() {
 		t.Errorf("got %+v", load)
+	}
+	histories := state.Histories(t.Context(), types, []resource.Span{{Addr: broken.Addr}})
+	if past := histories[broken.Addr]; past.Err == nil || !strings.Contains(past.Err.Error(), "no such past") {
+		t.Errorf("got %+v", past)
 	}
 }

@@ -140,7 +140,7 @@ func (d *driver) drive(ctx context.Context) {
 	for {
 		d.halt(ctx)
 		for _, service := range d.machine.Next() {
-			go func() { ends <- guarded(ctx, d.decisions[service], d.Options, events) }()
+			go func() { ends <- safely(ctx, d.decisions[service], d.Options, events) }()
 		}
 		if d.machine.Done() {
 			return

@@ -101,7 +101,7 @@ func (a *attempt) steps(ctx context.Context) error {
 			a.note.Deployed, a.note.Phase = true, state.PhaseRecord
 			a.keep(a.Journal.Deployed(context.WithoutCancel(ctx), a.note.ID))
 		}
-		if err := providers.Guard(func() error { _, err := applier.Apply(ctx, step, a.tell); return err }); err != nil {
+		if err := providers.Catch(func() error { _, err := applier.Apply(ctx, step, a.tell); return err }); err != nil {
 			return err
 		}
 	}

@@ -15,9 +15,9 @@ import (
 	"launchpad.net/cdplan/state"
 )
 
-// guarded is deploy, in which a mistake of cdplan's own ends nothing but that service.
-func guarded(ctx context.Context, decision *plan.Decision, o Options, events chan<- Event) (result Result) {
-	err := providers.Guard(func() error {
+// safely is deploy, in which a mistake of cdplan's own ends nothing but that service.
+func safely(ctx context.Context, decision *plan.Decision, o Options, events chan<- Event) (result Result) {
+	err := providers.Catch(func() error {
 		result = deploy(ctx, decision, o, events)
 		return nil
 	})

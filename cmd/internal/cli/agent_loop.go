@@ -185,7 +185,7 @@ func (a *agentLoop) turn(ctx context.Context, atOnce bool) {
 		return
 	}
 	a.fault("reload", err, "goes on with the files as they were before", "has read the files anew")
-	err = providers.Guard(func() error { return a.round(ctx) })
+	err = providers.Catch(func() error { return a.round(ctx) })
 	if ctx.Err() != nil {
 		return
 	}

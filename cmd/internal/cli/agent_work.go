@@ -21,7 +21,7 @@ func (a *agentLoop) start(ctx context.Context, g *generation, r *run, d plan.Dec
 	a.work.Go(func() {
 		defer g.users.Done()
 		defer a.ended(d.Service)
-		if err := providers.Guard(func() error { return a.do(ctx, g, r, d) }); err != nil {
+		if err := providers.Catch(func() error { return a.do(ctx, g, r, d) }); err != nil {
 			a.once(d.Service, fmt.Sprintf("Error: %s: %s\n", d.Service, err))
 		}
 	})

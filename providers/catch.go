@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Guard calls what belongs to a provider. A panic in it is an error: a mistake that is met with one service must not end what is done about the others.
-func Guard(call func() error) (err error) {
+// Catch calls what belongs to a provider. A panic in it is an error: a mistake that is met with one service must not end what is done about the others.
+func Catch(call func() error) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			err = fmt.Errorf("a mistake in cdplan, which its authors should know of: panic: %v%s", reason, origin())
