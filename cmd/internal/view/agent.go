@@ -50,35 +50,31 @@ func AgentMetrics(data func(*http.Request) (Agent, *Status)) http.Handler {
 }
 
 func agentRegistry(a Agent) *prometheus.Registry {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "cdplan", Name: name, Help: help}, labels)
-		registry.MustRegister(g) // the names are ours, and each is there once
-		return g
-	}
-	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cdplan", Name: name, Help: help}, labels)
-		registry.MustRegister(c)
-		return c
-	}
-	gauge("agent_interval_seconds", "How often the agent looks at its services.").WithLabelValues().Set(a.Interval.Seconds())
-	gauge("agent_last_round_timestamp_seconds", "When the last complete round ended.").WithLabelValues().Set(seconds(a.LastRound))
-	gauge("agent_last_round_duration_seconds", "How long the last complete round took.").WithLabelValues().Set(a.Took.Seconds())
-	rounds := counter("agent_rounds_total", "Rounds since the agent began, by whether they came to their end.", "result")
+	m := metrics{prometheus.NewRegistry()}
+	m.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.gauge("agent_interval_seconds", "How often the agent looks at its services.").WithLabelValues().Set(a.Interval.Seconds())
+	m.gauge("agent_last_round_timestamp_seconds", "When the last complete round ended.").WithLabelValues().Set(seconds(a.LastRound))
+	m.gauge("agent_last_round_duration_seconds", "How long the last complete round took.").WithLabelValues().Set(a.Took.Seconds())
+	rounds := m.counter("agent_rounds_total", "Rounds since the agent began, by whether they came to their end.", "result")
 	rounds.WithLabelValues("complete").Add(float64(a.Complete))
 	rounds.WithLabelValues("failed").Add(float64(a.Failed))
-	changes := counter("agent_changes_total", "What the agent did since it began: units out or in, or a record on new servers, by result.", "kind", "result")
+	changes := m.counter("agent_changes_total", "What the agent did since it began: units out or in, or a record on new servers, by result.", "kind", "result")
 	for change, n := range a.Changes {
 		changes.WithLabelValues(change.Kind, change.Result).Add(float64(n))
 	}
-	units := gauge("scale_units", "Units of a service, but for those that leave.", "service")
-	wanted := gauge("scale_wanted_units", "Units that the load of a service asks for by itself.", "service")
-	load := gauge("scale_load", "The load of a service.", "service")
-	target := gauge("scale_target", "The load that one unit of a service is to carry.", "service")
-	noData := gauge("scale_no_data", "1 while the load of a service is not known.", "service")
-	running := gauge("scale_running", "1 while the agent changes the size of a service, or records new servers.", "service")
-	for _, s := range a.Services {
+	m.sizes(a.Services)
+	return m.Registry
+}
+
+// sizes tells of the services.
+func (m metrics) sizes(services []Scaled) {
+	units := m.gauge("scale_units", "Units of a service, but for those that leave.", "service")
+	wanted := m.gauge("scale_wanted_units", "Units that the load of a service asks for by itself.", "service")
+	load := m.gauge("scale_load", "The load of a service.", "service")
+	target := m.gauge("scale_target", "The load that one unit of a service is to carry.", "service")
+	noData := m.gauge("scale_no_data", "1 while the load of a service is not known.", "service")
+	running := m.gauge("scale_running", "1 while the agent changes the size of a service, or records new servers.", "service")
+	for _, s := range services {
 		target.WithLabelValues(s.Service).Set(s.Target)
 		noData.WithLabelValues(s.Service).Set(float64(one(s.Load == nil)))
 		running.WithLabelValues(s.Service).Set(float64(one(s.Running)))
@@ -92,5 +88,4 @@ func agentRegistry(a Agent) *prometheus.Registry {
 			load.WithLabelValues(s.Service).Set(*s.Load)
 		}
 	}
-	return registry
 }

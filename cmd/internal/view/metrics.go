@@ -17,20 +17,30 @@ func Metrics(path string, s Status) error {
 	return nil
 }
 
+// metrics are what is told to Prometheus. The names are ours, and each is there once.
+type metrics struct{ *prometheus.Registry }
+
+func (m metrics) gauge(name, help string, labels ...string) *prometheus.GaugeVec {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "cdplan", Name: name, Help: help}, labels)
+	m.MustRegister(g)
+	return g
+}
+
+func (m metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cdplan", Name: name, Help: help}, labels)
+	m.MustRegister(c)
+	return c
+}
+
 func statusRegistry(s Status) *prometheus.Registry {
-	registry := prometheus.NewRegistry()
-	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "cdplan", Name: name, Help: help}, labels)
-		registry.MustRegister(g) // the names are ours, and each is there once
-		return g
-	}
-	gauge("last_complete_run_timestamp_seconds", "When the last run ended that looked at every service.").WithLabelValues().Set(seconds(s.Heartbeat.Time))
-	verdicts := gauge("services", "Services by the verdict that the last complete run had on them.", "verdict")
+	m := metrics{prometheus.NewRegistry()}
+	m.gauge("last_complete_run_timestamp_seconds", "When the last run ended that looked at every service.").WithLabelValues().Set(seconds(s.Heartbeat.Time))
+	verdicts := m.gauge("services", "Services by the verdict that the last complete run had on them.", "verdict")
 	for verdict, n := range s.Heartbeat.Verdicts {
 		verdicts.WithLabelValues(verdict).Set(float64(n))
 	}
-	counts := gauge("standings", "Services that are not well, by how they stand.", "standing")
-	services := gauge("service_standing", "1 for each service that is not well.", "service", "standing")
+	counts := m.gauge("standings", "Services that are not well, by how they stand.", "standing")
+	services := m.gauge("service_standing", "1 for each service that is not well.", "service", "standing")
 	for _, word := range words {
 		names := s.named(word)
 		if word == state.HostTrouble {
@@ -41,15 +51,14 @@ func statusRegistry(s Status) *prometheus.Registry {
 			services.WithLabelValues(name, string(word)).Set(1)
 		}
 	}
-	gauge("host_trouble", "1 while deploys fail on this host whatever is deployed.").WithLabelValues().Set(float64(len(s.named(state.HostTrouble))))
-	gauge("holds", "Holds in force.").WithLabelValues().Set(float64(len(s.Holds)))
-	gauge("running", "Attempts under way.").WithLabelValues().Set(float64(len(s.Running)))
-	totals := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cdplan", Name: "attempts_total", Help: "Attempts that ended, by result."}, []string{"result"})
-	registry.MustRegister(totals)
+	m.gauge("host_trouble", "1 while deploys fail on this host whatever is deployed.").WithLabelValues().Set(float64(len(s.named(state.HostTrouble))))
+	m.gauge("holds", "Holds in force.").WithLabelValues().Set(float64(len(s.Holds)))
+	m.gauge("running", "Attempts under way.").WithLabelValues().Set(float64(len(s.Running)))
+	totals := m.counter("attempts_total", "Attempts that ended, by result.", "result")
 	for _, result := range []string{"deployed", "recorded", "scaled", "failed", "interrupted"} {
 		totals.WithLabelValues(result).Add(float64(s.Totals[result]))
 	}
-	return registry
+	return m.Registry
 }
 
 // seconds is 0 for no time.

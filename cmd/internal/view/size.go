@@ -19,15 +19,15 @@ func sizeNote(d plan.Decision) []string {
 	if !d.Scales() {
 		return nil
 	}
-	s, cuts := d.Size, d.Size.Cuts
+	s := d.Size
 	var texts []string
 	switch {
-	case s.Bounds && len(cuts) > 0:
-		texts, cuts = []string{beyond(d)}, cuts[1:]
+	case s.Bounds && len(s.Cuts) > 0:
+		texts = []string{beyond(d)}
 	case s.Sum != "":
 		texts = []string{asksText(d)}
 	}
-	if len(cuts) > 0 {
+	if cuts := cutsOf(d); len(cuts) > 0 {
 		texts = append(texts, "cut by "+strings.Join(cuts, ", "))
 	}
 	if len(s.Remove) > 0 {
