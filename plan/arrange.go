@@ -97,9 +97,9 @@ func (in Input) blocked(decision *Decision, first []*Decision) string {
 	return ""
 }
 
-// mustAttend says whether a person has to stand behind what is to be done: where the service asks for it, where its size is not to be changed blindly, where servers run something that no
-// record tells, where the servers of a running service may only not have been found, and where what they run is lost from its branch, since deploying
-// over it could undo what somebody did by other means.
+// mustAttend says whether a person has to stand behind what is to be done: where the service asks for it, where its size is not to be changed
+// blindly, where servers run something that no record tells, where the servers of a running service may only not have been found, and where what they
+// run is lost from its branch, since deploying over it could undo what somebody did by other means.
 func mustAttend(decision *Decision) bool {
 	return decision.Declared.Attended || decision.Foreign() != "" || lost(decision) || decision.Scales() && decision.Size.Guard != ""
 }

@@ -68,7 +68,8 @@ func (f Freeze) concerns(service string, scales bool) bool {
 }
 
 // Backoff is how long a set of revisions is left alone after it failed: after the first time, the second, and so on. If it fails once more after
-// that, it is parked. What is blamed on the host is never parked, and a change of size neither; the last of the times goes on. Without any, nothing is left alone.
+// that, it is parked. What is blamed on the host is never parked, and a change of size neither; the last of the times goes on. Without any, nothing
+// is left alone.
 type Backoff []time.Duration
 
 // Of returns Waiting or Parked, if what failed before of the decision's service is to be left alone at that time.
@@ -97,8 +98,8 @@ func (b Backoff) Of(d *Decision, past state.ServicePast, now time.Time) (Verdict
 
 const hostTrouble = "trouble of this host, "
 
-// next returns when what failed so often, the last time at that end, may be tried again: on the minute, so that a cron job that comes every five minutes is not a few seconds early.
-// An end in the future is one that a clock told that went wrong; it holds nothing back.
+// next returns when what failed so often, the last time at that end, may be tried again: on the minute, so that a cron job that comes every five
+// minutes is not a few seconds early. An end in the future is one that a clock told that went wrong; it holds nothing back.
 func (b Backoff) next(count int, end, now time.Time) time.Time {
 	if count == 0 || end.After(now) {
 		return now

@@ -400,8 +400,8 @@ func faultOf(d *Decision, p scale.Policy) string {
 	return ""
 }
 
-// What is told of how a size was come by: the policy, what was asked for in each window, and what was known and done before, the newest first. What was before
-// the last change or the last deploy does not count.
+// What is told of how a size was come by: the policy, what was asked for in each window, and what was known and done before, the newest first. What
+// was before the last change or the last deploy does not count.
 func TestSizing(t *testing.T) {
 	sample := func(minutes, wanted int) state.Sample {
 		return state.Sample{At: noon.Add(-time.Duration(minutes) * time.Minute), Known: true, Units: 4, Wanted: wanted}

@@ -137,8 +137,8 @@ func (a *agent) ends() int {
 	return a.cmd.ProcessState.ExitCode()
 }
 
-// newSized makes a service "worker" of an application with as many units as servers, which are what the file "units" says, and a load that the file "load" says.
-// Instead of juju runs a script that boots a server by telling this process, through the file "asked".
+// newSized makes a service "worker" of an application with as many units as servers, which are what the file "units" says, and a load that the file
+// "load" says. Instead of juju runs a script that boots a server by telling this process, through the file "asked".
 func newSized(t testing.TB, tools tools) *world {
 	w := newWorld(t, tools)
 	files := serviceFiles(w.dir, "worker", map[string]string{"servers": "juju-worker-machine-*"})

@@ -9,9 +9,9 @@ import (
 	"launchpad.net/cdplan/providers/resource"
 )
 
-// HPA is the rule of the HorizontalPodAutoscaler of Kubernetes with its defaults (kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale), for a metric
-// of pods of which each that is ready has an equal part of the load. It takes min, max and target from the policy, and at least one pod. What it remembers
-// is lost when it is started again; it measures time by a clock that never jumps, so Interval has to be what is between two calls.
+// HPA is the rule of the HorizontalPodAutoscaler of Kubernetes with its defaults (kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale),
+// for a metric of pods of which each that is ready has an equal part of the load. It takes min, max and target from the policy, and at least one pod.
+// What it remembers is lost when it is started again; it measures time by a clock that never jumps, so Interval has to be what is between two calls.
 type HPA struct {
 	Policy   scale.Policy
 	Interval time.Duration

@@ -8,10 +8,9 @@ import (
 	"launchpad.net/cdplan/state"
 )
 
-// stuck tells that one addition after another has not made the load fall, at any time, by more than the tolerance lets pass of what one unit is to carry: then
-// it is something that comes back however many work on it, such as messages that make their worker crash. A load that goes on growing does not fall
-// either; one that grows because more work arrives than is done falls for a while after an addition. It takes the load to have been seen after each
-// addition.
+// stuck tells that one addition after another has not made the load fall, at any time, by the part of the target that the tolerance is: then it is
+// something that comes back however many work on it, such as messages that make their worker crash. A load that goes on growing does not fall either;
+// one that grows because more work arrives than is done falls for a while after an addition. It takes the load to have been seen after each addition.
 func (d *decision) stuck() string {
 	n := d.Policy.NoProgressAfter
 	additions := d.additions()

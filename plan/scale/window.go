@@ -62,8 +62,8 @@ func (d *decision) watched(window time.Duration) (samples []state.Sample, covere
 	return samples, d.now.Sub(later) >= window
 }
 
-// blind returns for how long nobody may have looked within a window: for half of it, or for as long as is usual and half as long again. Then a window that is
-// shorter than that takes two samples.
+// blind returns for how long nobody may have looked within a window: for half of it, or for as long as is usual and half as long again, so that two
+// samples cover a window that is shorter. As long as there are not two samples to tell what is usual, it is the window and half as long again.
 func (d *decision) blind(window time.Duration) time.Duration {
 	if d.interval == 0 {
 		return window * 3 / 2

@@ -21,8 +21,8 @@ import (
 // retryNotices is how often an agent has notices tried again that a notifier did not take.
 const retryNotices = 5 * time.Minute
 
-// agentLoop looks at the services that have a load, round after round. What it does about one of them goes on beside the rounds, which leave that service out until
-// it has ended.
+// agentLoop looks at the services that have a load, round after round. What it does about one of them goes on beside the rounds, which leave that
+// service out until it has ended.
 type agentLoop struct {
 	agentOptions
 	spread  time.Duration // how much earlier or later a round may come
@@ -280,8 +280,8 @@ func (a *agentLoop) room(g *generation) bool {
 	return len(a.running) < g.fleet.Host.Parallelism
 }
 
-// mayAct says whether what is to be done about a service is the agent's to do: to change its size, or to record what it runs on servers that were added to those
-// that agree.
+// mayAct says whether what is to be done about a service is the agent's to do: to change its size, or to record what it runs on servers that were
+// added to those that agree.
 func mayAct(d plan.Decision) bool {
 	if d.Verdict == plan.Record {
 		return slices.Equal(d.Reasons, []plan.Reason{plan.Unstamped}) && len(d.WaitsFor) == 0
@@ -289,8 +289,8 @@ func mayAct(d plan.Decision) bool {
 	return d.Verdict == plan.Scale
 }
 
-// settled returns the part of a plan that tells how services stand: what stands still, or whose size is not to be changed for now. How the others stand they tell who
-// deploy, or the agent once it has done something.
+// settled returns the part of a plan that tells how services stand: what stands still, or whose size is not to be changed for now. How the others
+// stand they tell who deploy, or the agent once it has done something.
 func settled(p *plan.Plan) *plan.Plan {
 	part := &plan.Plan{}
 	for _, d := range p.Decisions {

@@ -66,8 +66,8 @@ func (a *agentLoop) progress(p view.Progress, e apply.Event) error {
 	return err
 }
 
-// idle tells why nothing was done, once as long as it is the same: that another run works on the service, for one. That it is one which just begins or ends, so that
-// its name is not known, is no news.
+// idle tells why nothing was done, once as long as it is the same: that another run works on the service, for one. That it is one which just begins
+// or ends, so that its name is not known, is no news.
 func (a *agentLoop) idle(result apply.Result) {
 	text := ""
 	if busy := (*state.BusyError)(nil); errors.As(result.Err, &busy) && busy.Owner.PID == 0 {

@@ -24,8 +24,8 @@ type Saved struct {
 // ReadPlan reads the document that PlanJSON writes, of this major version. What a later minor version adds is left out. A document that was changed
 // after it was made is read all the same, and Changed says so.
 //
-// The plan is fit to be shown and compared, not to be followed: of its steps there are the addresses alone. Words that are else cdplan's own are cleaned here,
-// since anybody may have written the document.
+// The plan is fit to be shown and compared, not to be followed: of its steps there are the addresses alone. Words that are else cdplan's own are
+// cleaned here, since anybody may have written the document.
 func ReadPlan(text []byte) (Saved, error) {
 	var version struct {
 		FormatVersion string `json:"format_version"`

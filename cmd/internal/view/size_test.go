@@ -50,8 +50,8 @@ func jobs(n float64) resource.Load {
 	return resource.Load{Value: n, At: madeAt, Source: "queue api"}
 }
 
-// A change of size that was kept is the one that was planned: its fingerprint is that of what it says, and it is compared like any other. What else is said is
-// noticed.
+// A change of size that was kept is the one that was planned: its fingerprint is that of what it says, and it is compared like any other. What else
+// is said is noticed.
 func TestSavedSize(t *testing.T) {
 	for name, p := range map[string]*plan.Plan{"more": sizedPlan(t, 4, jobs(1450)), "fewer": sizedPlan(t, 4, jobs(300)), "as many": sizedPlan(t, 4, jobs(800)),
 		"no data": sizedPlan(t, 4, resource.Load{At: madeAt, Err: errors.New("401 Unauthorized")})} {
