@@ -24,7 +24,7 @@ type ServicePast struct {
 	Usual  Usual               // how long a deploy takes
 
 	Samples []Sample  // of the size, the oldest first
-	Resized []Resized // the last changes of the size that were begun, however they ended, the oldest first
+	Resized []Resized // the last changes of the size that were begun, MaxResized at most, however they ended, the oldest first
 	Resizes Failures  // failures to change the size, since that last succeeded or was forgiven
 
 	UsualResize Usual // how long it takes to change the size
@@ -108,7 +108,7 @@ const since = `id > (SELECT COALESCE(MAX(s.id), 0) FROM attempts s
 // unforgiven are the attempts that failed since then.
 const unforgiven = "result = 'failed' AND forgiven = '' AND " + since
 
-// Service reads what Past does of one service, but for Hold, Usual, Samples and Resized.
+// Service reads what Past does of one service, but for Hold, Samples, Resized and how long things take.
 func (j *Journal) Service(ctx context.Context, service string) (s ServicePast, err error) {
 	last, err := j.attempts(ctx, "id IN (SELECT MAX(id) FROM attempts WHERE service = ? GROUP BY size = '') ORDER BY id", service)
 	if err != nil {
@@ -163,8 +163,8 @@ func (s *ServicePast) Add(a Attempt) {
 
 // How many of the last attempts of a kind tell how long one takes, and how many it takes to tell.
 const (
-	samples    = 10
-	minSamples = 3
+	recent    = 10
+	minRecent = 3
 )
 
 func (j *Journal) readUsual(ctx context.Context, p *Past) error {
@@ -182,7 +182,7 @@ func (j *Journal) readUsual(ctx context.Context, p *Past) error {
 		took[k] = append(took[k], parseTime(end).Sub(parseTime(begin)))
 		return nil
 	}, `SELECT service, resize, begin, end FROM (SELECT *, size <> '' AS resize, ROW_NUMBER() OVER (PARTITION BY service, size <> '' ORDER BY id DESC) AS nth
-		FROM attempts WHERE result IN ('deployed', 'scaled') AND end >= begin) WHERE nth <= ?`, samples)
+		FROM attempts WHERE result IN ('deployed', 'scaled') AND end >= begin) WHERE nth <= ?`, recent)
 	for k, durations := range took {
 		usual := usual(durations)
 		p.update(k.service, func(s *ServicePast) {
@@ -198,7 +198,7 @@ func (j *Journal) readUsual(ctx context.Context, p *Past) error {
 
 // usual sorts the durations.
 func usual(durations []time.Duration) Usual {
-	if len(durations) < minSamples {
+	if len(durations) < minRecent {
 		return Usual{}
 	}
 	slices.Sort(durations)

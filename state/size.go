@@ -53,13 +53,13 @@ func (j *Journal) readSamples(ctx context.Context, p *Past) error {
 	}, "SELECT service, at, known, load, units, wanted FROM samples ORDER BY service, at")
 }
 
-// resizes is how many of the last changes of a service's size are told.
-const resizes = 20
+// MaxResized is how many of the last changes of a service's size are told.
+const MaxResized = 20
 
 // readResized reads the last changes of size of every service.
 func (j *Journal) readResized(ctx context.Context, p *Past) error {
 	attempts, err := j.attempts(ctx, `id IN (SELECT id FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY service ORDER BY id DESC) AS nth
-		FROM attempts WHERE size <> '') WHERE nth <= ?) ORDER BY id`, resizes)
+		FROM attempts WHERE size <> '') WHERE nth <= ?) ORDER BY id`, MaxResized)
 	for _, a := range attempts {
 		resized := *a.Size
 		resized.Result = a.Result

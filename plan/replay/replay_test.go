@@ -35,7 +35,7 @@ type script map[int]int
 
 func (s script) Decide(units resource.Units, load resource.Load, _ bool) scale.Size {
 	size := scale.Size{Units: len(units.List), To: len(units.List), Load: load}
-	if to, ok := s[int(load.At.Sub(Epoch).Minutes())]; ok {
+	if to, ok := s[int(load.At.Sub(epoch).Minutes())]; ok {
 		size.To = to
 		for _, u := range units.List[:max(0, size.Units-to)] {
 			size.Remove = append(size.Remove, u.Name)
@@ -48,7 +48,7 @@ func (s script) Decide(units resource.Units, load resource.Load, _ bool) scale.S
 func changes(run Run) []string {
 	var all []string
 	for _, c := range run.Changes {
-		all = append(all, fmt.Sprintf("%s: %d -> %d", c.At.Sub(Epoch), c.From, c.To))
+		all = append(all, fmt.Sprintf("%s: %d -> %d", c.At.Sub(epoch), c.From, c.To))
 	}
 	return all
 }
@@ -60,7 +60,7 @@ func TestBacklog(t *testing.T) {
 	run := Replay(series(t, "0,25\n40m,25\n"), w, policy(), script{10: 3, 30: 2, 40: 3})
 	at := func(d time.Duration) Point {
 		for _, p := range run.Points {
-			if p.At.Equal(Epoch.Add(d)) {
+			if p.At.Equal(epoch.Add(d)) {
 				return p
 			}
 		}
@@ -149,7 +149,7 @@ func TestOurs(t *testing.T) {
 func TestGuardedIsNoChange(t *testing.T) {
 	o := Ours{Policy: policy()}
 	failed := resource.Units{List: []resource.Unit{{Name: "unit/0", State: resource.UnitFailed, Last: true}}}
-	size := o.Decide(failed, resource.Load{At: Epoch, Value: 1000}, false)
+	size := o.Decide(failed, resource.Load{At: epoch, Value: 1000}, false)
 	if !size.Changes() || size.Guard == "" || len(o.changes) != 0 || len(o.samples) != 1 {
 		t.Errorf("%+v, and %+v", size, o)
 	}
@@ -210,7 +210,7 @@ func TestHPA(t *testing.T) {
 func TestHPAWithoutReadyPods(t *testing.T) {
 	h := HPA{Policy: policy(), Interval: HPAInterval}
 	starting := resource.Units{List: []resource.Unit{{Name: "unit/0", State: resource.UnitStarting}}}
-	if size := h.Decide(starting, resource.Load{At: Epoch, Value: 5000}, true); size.Changes() {
+	if size := h.Decide(starting, resource.Load{At: epoch, Value: 5000}, true); size.Changes() {
 		t.Errorf("%+v", size)
 	}
 }
@@ -222,8 +222,8 @@ func TestRead(t *testing.T) {
 		"dates, and quotes":       "Time,Load,Event\n\"0001-01-02T00:00:00Z\",1,\n0001-01-02T01:01:30+01:00,2.5,metric-down\n0001-01-02T00:05:00Z,3,clock -20m\n0001-01-02T00:06:00Z,4,poison 7\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			want := Series{{At: Epoch, Load: 1}, {At: Epoch.Add(90 * time.Second), Load: 2.5, Event: MetricDown},
-				{At: Epoch.Add(5 * time.Minute), Load: 3, Event: Clock, By: -20 * time.Minute}, {At: Epoch.Add(6 * time.Minute), Load: 4, Event: Poison, Amount: 7}}
+			want := Series{{At: epoch, Load: 1}, {At: epoch.Add(90 * time.Second), Load: 2.5, Event: MetricDown},
+				{At: epoch.Add(5 * time.Minute), Load: 3, Event: Clock, By: -20 * time.Minute}, {At: epoch.Add(6 * time.Minute), Load: 4, Event: Poison, Amount: 7}}
 			if diff := cmp.Diff(want, series(t, text)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

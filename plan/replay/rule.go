@@ -8,9 +8,6 @@ import (
 	"launchpad.net/cdplan/state"
 )
 
-// resizes is how many of the last changes are kept.
-const resizes = 20
-
 // Ours is cdplan's own rule. What it has seen and done is kept on disk, so that it is there when the agent is started again.
 type Ours struct {
 	Policy  scale.Policy
@@ -25,7 +22,7 @@ func (o *Ours) Decide(units resource.Units, load resource.Load, _ bool) scale.Si
 	o.samples = append(o.samples, size.Sample())
 	if size.Changes() && size.Guard == "" {
 		o.changes = append(o.changes, state.Resized{At: load.At, From: size.Units, To: size.To, Known: load.Err == nil, Load: load.Value})
-		o.changes = o.changes[max(0, len(o.changes)-resizes):]
+		o.changes = o.changes[max(0, len(o.changes)-state.MaxResized):]
 	}
 	return size
 }

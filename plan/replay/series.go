@@ -42,11 +42,11 @@ const (
 
 var plain = []Event{MetricDown, MetricUp, UnitsDown, UnitsUp, AgentDown, AgentUp, Purge}
 
-// Epoch is when a series begins whose times are written as seconds or durations: in a year that no load was measured in.
-var Epoch = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)
+// epoch is when a series begins whose times are written as seconds or durations: in a year that no load was measured in.
+var epoch = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)
 
 // SinceEpoch returns a time as it was written if it is from the start of its series on.
-func SinceEpoch(at time.Time) (time.Duration, bool) { return at.Sub(Epoch), at.Year() < 1000 }
+func SinceEpoch(at time.Time) (time.Duration, bool) { return at.Sub(epoch), at.Year() < 1000 }
 
 // mostRuns is how many runs of an agent a replay may have.
 const mostRuns = 1_000_000
@@ -133,7 +133,7 @@ func when(text string) (time.Time, error) {
 	if err != nil || after < 0 {
 		return time.Time{}, fmt.Errorf("%q is no time: write it as 2026-03-02T14:05:00Z, or from the start as seconds or as a duration such as 5m", text)
 	}
-	return Epoch.Add(after), nil
+	return epoch.Add(after), nil
 }
 
 func amount(what, text string) (float64, error) {
