@@ -42,7 +42,7 @@ func runValidate(ctx context.Context, o validateOptions) error {
 		diags = append(diags, more...)
 		var found []trouble
 		for _, service := range fleet.Services {
-			if err := check(types, service); err != nil {
+			if err := check(fleet.Schemas, types, service); err != nil {
 				found = append(found, trouble{service.Name, err})
 			}
 		}
@@ -55,14 +55,25 @@ func runValidate(ctx context.Context, o validateOptions) error {
 }
 
 // check returns all faults of one service.
-func check(types map[string]providers.Resource, service plan.Service) error {
+func check(schemas map[string]resource.Schema, types map[string]providers.Resource, service plan.Service) error {
 	errs := []error{service.Err}
 	for _, declared := range service.Resources {
 		if checker, ok := types[declared.Addr.Type].(providers.Checker); ok {
-			errs = append(errs, checker.Check(resource.Wanted{Addr: declared.Addr, Config: declared.Config}))
+			if err := checker.Check(resource.Wanted{Addr: declared.Addr, Config: declared.Config}); !repeated(schemas[declared.Addr.Type], declared.Config, err) {
+				errs = append(errs, err)
+			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// repeated says whether the fault is about a key that has to be given and is not, which the fleet tells of by itself.
+func repeated(schema resource.Schema, config resource.Object, fault error) bool {
+	attr := (*resource.AttrError)(nil)
+	if !errors.As(fault, &attr) || !schema.Attrs[attr.Attr].Required {
+		return false
+	}
+	return !config.Type().HasAttribute(attr.Attr) || config.GetAttr(attr.Attr).IsNull()
 }
 
 func (o validateOptions) print(fleet *config.Fleet, invalid int, diags hcl.Diagnostics) error {

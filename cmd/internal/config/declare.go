@@ -130,18 +130,25 @@ func choice(key string, known []string) string {
 	return " It knows " + strings.Join(known, ", ") + "."
 }
 
-// line returns the value of a key if it is given, on one line, and keeps its place as that of the attribute.
+// line returns the value of a key that a program gets, if it is given, on one line, and keeps its place as that of the attribute.
 func (d *declaration) line(section, key string, at resource.Addr, attr string) string {
+	text := d.text(section, key, at, attr)
+	if strings.HasPrefix(text, "-") {
+		subject := d.sources.ranges[place{at, attr}]
+		d.add(fault("Invalid value", &subject, "The key %q cannot have a value that begins with \"-\": the programs that get it would take it for an option.", key))
+		return ""
+	}
+	return text
+}
+
+// text returns the value of a key if it is given, on one line, and keeps its place as that of the attribute.
+func (d *declaration) text(section, key string, at resource.Addr, attr string) string {
 	v := d.value(section, key, at, attr)
 	if v == nil {
 		return ""
 	}
 	if strings.Contains(v.Text, "\n") {
 		d.add(fault("Value over several lines", &v.Range, "The key %q takes one value, on one line.", key))
-		return ""
-	}
-	if strings.HasPrefix(v.Text, "-") {
-		d.add(fault("Invalid value", &v.Range, "The key %q cannot have a value that begins with \"-\": the programs that get it would take it for an option.", key))
 		return ""
 	}
 	return v.Text
@@ -324,7 +331,7 @@ func (d *declaration) readStamp(needs []resource.Addr) resource.Addr {
 			attrs["regions"] = list(names)
 		}
 	}
-	maps.Copy(attrs, d.unitsStamped())
+	maps.Copy(attrs, d.unitsStamped(addr))
 	d.declare(addr, needs, attrs)
 	return addr
 }

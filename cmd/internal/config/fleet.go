@@ -195,16 +195,16 @@ func readFile(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, maxSize+1))
 }
 
-// link checks what services say of one another: names that are none, and cycles.
+// link checks what services say of one another: names that are none, cycles, and applications that two of them scale.
 func (f *Fleet) link() {
 	needs := make(graph.Graph, len(f.Services))
 	for _, service := range f.Services {
 		needs[service.Name] = service.After
 	}
-	names, cycles := slices.Sorted(maps.Keys(needs)), needs.Cycles()
+	names, cycles, scaling := slices.Sorted(maps.Keys(needs)), needs.Cycles(), f.scaling()
 	for i := range f.Services {
 		service := &f.Services[i]
-		if diags := f.checkAfter(*service, names, cycles[service.Name]); len(diags) > 0 {
+		if diags := append(f.checkAfter(*service, names, cycles[service.Name]), f.checkApplication(*service, scaling)...); len(diags) > 0 {
 			service.Err = errors.Join(service.Err, diags)
 		}
 	}

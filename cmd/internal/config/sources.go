@@ -66,9 +66,12 @@ func (s *Sources) Diagnose(err error) hcl.Diagnostics {
 	return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Cannot tell", Detail: err.Error()}}
 }
 
+// subject returns the place of the attribute, or else that of the section that it lacks in; nil if neither is in a file.
 func (s *Sources) subject(e *resource.AttrError) *hcl.Range {
-	if found, ok := s.ranges[place{e.Addr, e.Attr}]; ok {
-		return &found
+	for _, at := range []place{{e.Addr, e.Attr}, {e.Addr, ""}} {
+		if found, ok := s.ranges[at]; ok {
+			return &found
+		}
 	}
 	return nil
 }
