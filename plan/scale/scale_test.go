@@ -348,3 +348,11 @@ func TestBroken(t *testing.T) {
 		{name: "one does not go: that is in the way of none that are added", units: "4 leaving 1", load: 1450, edit: since(0, 40*time.Minute), want: "4 -> 8"},
 	})
 }
+
+func TestNumber(t *testing.T) {
+	for f, want := range map[float64]string{0: "0", 7.25: "7.25", 200: "200", 1.0 / 3: "0.33", 123456789012: "123456789012", 1e300: "1e+300"} {
+		if got := Number(f); got != want {
+			t.Errorf("%g is written %s, not %s", f, got, want)
+		}
+	}
+}
