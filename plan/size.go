@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -49,6 +51,9 @@ func (d *Decision) resize(schemas map[string]resource.Schema, readings state.Rea
 	if d.Size.Load = *reading.Load; reading.Units == nil {
 		return
 	}
+	if d.Size.Err = astray(reading.Units.List, readings[d.Declared.record(schemas).Addr].Copies); d.Size.Err != nil {
+		return
+	}
 	d.Size.Size = scale.Decide(sizeInput(*policy, reading, past))
 	if d.Verdict != Same || !d.Size.Changes() {
 		return
@@ -67,6 +72,18 @@ func (d *Decision) resize(schemas map[string]resource.Schema, readings state.Rea
 // sizeInput returns what the size depends on of a service whose units and load were read.
 func sizeInput(policy scale.Policy, reading resource.Reading, past state.ServicePast) scale.Input {
 	return scale.Input{Policy: policy, Units: *reading.Units, Load: *reading.Load, Samples: past.Samples, Changes: past.Resized, Since: deployed(past)}
+}
+
+// astray returns an error for units that work on a server which is none of the service's. What was done about them would be done to another service, or the
+// new ones would never be deployed.
+func astray(units []resource.Unit, copies []resource.Copy) error {
+	for _, u := range units {
+		on := func(c resource.Copy) bool { return c.ID == u.Place }
+		if u.State == resource.UnitReady && u.Place != "" && !slices.ContainsFunc(copies, on) {
+			return fmt.Errorf("%s is on the server %s, which is none of this service's: [scale] and [nova] in config.ini are to mean the same servers", u.Name, u.Place)
+		}
+	}
+	return nil
 }
 
 // stampOfSiblings returns the step that records on new servers what the others carry; where there are no others, what was deployed last.

@@ -28,7 +28,6 @@ func unitsAddr(name string) resource.Addr {
 func (f *fleet) size(name string, units int, load float64) {
 	f.t.Helper()
 	f.add(name)
-	f.carry(name, slices.Repeat([]resource.Revision{rev(2)}, units)...)
 	attrs := map[string]cty.Value{}
 	for key, attr := range f.world.Driver().Types[providertest.UnitsType].Attrs {
 		attrs[key] = cty.NullVal(attr.Type)
@@ -41,8 +40,9 @@ func (f *fleet) size(name string, units int, load float64) {
 	f.world.SetLoad(name, resource.Load{Value: load, At: f.options().Now(), Source: "queue " + name})
 }
 
-// have says how many units there are.
+// have says how many units there are, each on a server of its own.
 func (f *fleet) have(name string, n int) {
+	f.carry(name, slices.Repeat([]resource.Revision{rev(2)}, n)...)
 	var units []resource.Unit
 	for i := range n {
 		units = append([]resource.Unit{{Name: fmt.Sprintf("%s/%d", name, i), State: resource.UnitReady, Place: fmt.Sprint(i), Last: i == 0}}, units...)

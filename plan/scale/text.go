@@ -1,13 +1,17 @@
 package scale
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Number writes a number for people: in full, with two digits after the point at most.
+// Number writes a number for people: in full, with two digits after the point at most; one that nobody can read in full, by its power of ten.
 func Number(f float64) string {
+	if math.Abs(f) >= 1e15 {
+		return strconv.FormatFloat(f, 'g', 4, 64)
+	}
 	text := strconv.FormatFloat(f, 'f', 2, 64)
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
