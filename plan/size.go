@@ -63,7 +63,7 @@ func (d *Decision) resize(schemas map[string]resource.Schema, readings state.Rea
 		d.Reasons = []Reason{OutOfBounds}
 	}
 	d.Steps = []resource.Step{{Addr: declared.Addr, Want: declared.Config,
-		Resize: &resource.Resize{From: d.Size.Units, To: d.Size.To, Remove: d.Size.Remove}}}
+		Resize: &resource.Resize{From: d.Size.Units, To: d.Size.To, Remove: d.Size.Remove, Timeout: policy.Timeout}}}
 	if d.Size.To > d.Size.Units {
 		d.Steps = append(d.Steps, d.stampOfSiblings(schemas, past))
 	}

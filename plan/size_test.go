@@ -217,7 +217,7 @@ func backOff(in *Input) { in.Backoff = standard }
 // What is to be done about a size is told to those who do it: which units, and what the new servers are to carry, which is what the others do.
 func TestScaleSteps(t *testing.T) {
 	out := compute([]situation{{name: "api", want: "app:a1", live: []string{"app:a1", "app:a1"}}}, sized("api", calm, "rr", 700)).Decisions[0]
-	if diff := cmp.Diff(&resource.Resize{From: 2, To: 4}, out.Steps[0].Resize); diff != "" {
+	if diff := cmp.Diff(&resource.Resize{From: 2, To: 4, Timeout: 30 * time.Minute}, out.Steps[0].Resize); diff != "" {
 		t.Errorf("more units (-want +got):\n%s", diff)
 	}
 	stamp := out.Steps[1]
@@ -225,7 +225,7 @@ func TestScaleSteps(t *testing.T) {
 		t.Errorf("the new servers are to carry %s; beside others: %t", got, stamp.Fill)
 	}
 	in := compute([]situation{same("api", "")}, sized("api", calm+" down_step=2", "rrrr", 400)).Decisions[0]
-	if diff := cmp.Diff(&resource.Resize{From: 4, To: 2, Remove: []string{"api/3", "api/2"}}, in.Steps[0].Resize); diff != "" || len(in.Steps) != 1 {
+	if diff := cmp.Diff(&resource.Resize{From: 4, To: 2, Remove: []string{"api/3", "api/2"}, Timeout: 30 * time.Minute}, in.Steps[0].Resize); diff != "" || len(in.Steps) != 1 {
 		t.Errorf("fewer units, in %d steps (-want +got):\n%s", len(in.Steps), diff)
 	}
 	last := state.Attempt{Result: "deployed", Revisions: map[string]resource.Revision{"app": {Revno: "1", ID: "a1"}}}

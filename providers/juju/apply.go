@@ -13,10 +13,8 @@ import (
 	"launchpad.net/cdplan/providers/resource"
 )
 
-const (
-	defaultPatience = 30 * time.Minute // the timeout of a policy that says none
-	mostFailures    = 3                // of juju in a row, to tell how units come or go
-)
+// mostFailures is how often in a row juju may fail to tell how units come or go.
+const mostFailures = 3
 
 // Apply makes juju add or remove units, and returns once those added have a server, or those removed are gone. It first sees whether there are as many
 // as the step begins with. Where it gives up, juju goes on by itself, and the next reading tells how far it has come.
@@ -26,29 +24,19 @@ func (p *provider) Apply(ctx context.Context, step resource.Step, events func(re
 	})
 }
 
-// patience is the one key of the policy that matters here.
-type patience struct {
-	Timeout string `cty:"timeout"`
-}
-
 func (p *provider) resize(ctx context.Context, step resource.Step, tell func(format string, args ...any)) error {
 	w, _, err := declared(step.Addr, step.Want)
-	if err != nil {
-		return err
-	}
-	var policy patience
-	if err := resource.Decode(resource.Part(step.Want, map[string]resource.Attr{"timeout": resource.ScalingAttrs()["timeout"]}), &policy); err != nil {
-		return err
-	}
-	timeout, err := duration("timeout", policy.Timeout, defaultPatience)
 	if err != nil {
 		return err
 	}
 	if step.Resize == nil {
 		return errors.New("it is not said how many units there are to be")
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it takes longer than the timeout of %s", timeout))
-	defer cancel()
+	if timeout := step.Resize.Timeout; timeout > 0 {
+		var cancel func()
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it takes longer than the timeout of %s", timeout))
+		defer cancel()
+	}
 	r := &resizing{provider: p, wanted: w, Resize: *step.Resize, tell: tell, told: map[string]string{}}
 	return r.run(ctx)
 }

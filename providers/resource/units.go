@@ -49,6 +49,8 @@ type Resize struct {
 	From   int      // units that there are, but for those that leave
 	To     int      // units that there are to be
 	Remove []string // names of the units that go; empty where more are to be, and where the outside system chooses
+
+	Timeout time.Duration // how long it may take; 0 for as long as it takes
 }
 
 // ScalingAttrs returns the attributes by which a person says how many units there are to be: the policy, which the planner follows. Durations are
