@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -315,95 +314,4 @@ func (a *agentLoop) report(ctx context.Context, g *generation, r *run, p *plan.P
 	err = errors.Join(err, view.Changes(a.env.Stdout, changes, a.env.style(a.env.StdoutTerminal)))
 	r.fleet.tell(report.news(p))
 	return err
-}
-
-// event prints a line about the agent itself.
-func (a *agentLoop) event(format string, args ...any) {
-	a.mutex.Lock()
-	defer a.mutex.Unlock()
-	a.line(fmt.Sprintf(format, args...))
-}
-
-func (a *agentLoop) line(text string) {
-	a.env.say("%s agent  %s\n", a.env.Now().UTC().Format("15:04:05Z"), view.CleanLines(text))
-}
-
-// once prints a text on stderr unless it was the last about that already. An empty one says that there is nothing to say any more.
-func (a *agentLoop) once(about, text string) {
-	a.mutex.Lock()
-	defer a.mutex.Unlock()
-	if a.said[about] != text {
-		a.said[about] = text
-		a.env.say("%s", view.CleanLines(text))
-	}
-}
-
-// fault tells an error, once, and when it is over.
-func (a *agentLoop) fault(about string, err error, then, over string) {
-	a.mutex.Lock()
-	defer a.mutex.Unlock()
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if a.said[about] == text {
-		return
-	}
-	a.said[about] = text
-	if err == nil {
-		a.line(over)
-		return
-	}
-	_ = a.env.report(err) // the code is for a command that ends
-	a.line(then)
-}
-
-// services names what the agent looks after.
-func (a *agentLoop) services() string {
-	var list []string
-	for _, s := range a.current.sized {
-		list = append(list, s.Name)
-	}
-	if len(list) == 0 {
-		return "no services"
-	}
-	return strings.TrimSpace(names(list))
-}
-
-// note keeps what was learnt of the size of each service. Of one about which something is being done that is what was known before.
-func (a *agentLoop) note(p *plan.Plan) {
-	a.mutex.Lock()
-	defer a.mutex.Unlock()
-	before := a.seen.Services
-	a.seen.Services = nil
-	for _, service := range a.current.sized {
-		s := view.Scaled{Service: service.Name}
-		if i := slices.IndexFunc(before, func(b view.Scaled) bool { return b.Service == s.Service }); i >= 0 {
-			s = before[i]
-		}
-		if i := slices.IndexFunc(p.Decisions, func(d plan.Decision) bool { return d.Service == s.Service }); i >= 0 {
-			s = scaled(p.Decisions[i])
-			policy, _ := service.Policy(a.current.fleet.Schemas) // what is wrong with it the plan tells
-			s.Target = policy.Target
-		}
-		a.seen.Services = append(a.seen.Services, s)
-	}
-}
-
-// scaled returns what a decision tells of the size of its service.
-func scaled(d plan.Decision) view.Scaled {
-	s := view.Scaled{Service: d.Service}
-	if d.Size == nil {
-		return s
-	}
-	if d.Size.Err == nil {
-		s.Units = &d.Size.Units
-	}
-	if d.Size.Load.Err == nil {
-		s.Load = &d.Size.Load.Value
-	}
-	if s.Units != nil && s.Load != nil {
-		s.Wanted = &d.Size.Wanted
-	}
-	return s
 }

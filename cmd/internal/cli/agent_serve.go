@@ -12,10 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
-	"golang.org/x/sys/unix"
-
 	"launchpad.net/cdplan/cmd/internal/view"
+	"launchpad.net/cdplan/plan"
 )
 
 // serve answers /metrics and /healthz at a loopback address. It returns what to close in the end.
@@ -75,6 +73,44 @@ func (a *agentLoop) metrics(r *http.Request) (view.Agent, *view.Status) {
 	return agent, &status
 }
 
+// note keeps what was learnt of the size of each service. Of one about which something is being done that is what was known before.
+func (a *agentLoop) note(p *plan.Plan) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	before := a.seen.Services
+	a.seen.Services = nil
+	for _, service := range a.current.sized {
+		s := view.Scaled{Service: service.Name}
+		if i := slices.IndexFunc(before, func(b view.Scaled) bool { return b.Service == s.Service }); i >= 0 {
+			s = before[i]
+		}
+		if i := slices.IndexFunc(p.Decisions, func(d plan.Decision) bool { return d.Service == s.Service }); i >= 0 {
+			s = scaled(p.Decisions[i])
+			policy, _ := service.Policy(a.current.fleet.Schemas) // what is wrong with it the plan tells
+			s.Target = policy.Target
+		}
+		a.seen.Services = append(a.seen.Services, s)
+	}
+}
+
+// scaled returns what a decision tells of the size of its service.
+func scaled(d plan.Decision) view.Scaled {
+	s := view.Scaled{Service: d.Service}
+	if d.Size == nil {
+		return s
+	}
+	if d.Size.Err == nil {
+		s.Units = &d.Size.Units
+	}
+	if d.Size.Load.Err == nil {
+		s.Load = &d.Size.Load.Value
+	}
+	if s.Units != nil && s.Load != nil {
+		s.Wanted = &d.Size.Wanted
+	}
+	return s
+}
+
 // known returns a copy of what the agent knows by now.
 func (a *agentLoop) known() view.Agent {
 	a.mutex.Lock()
@@ -119,86 +155,4 @@ func (a *agentLoop) health() error {
 		return fmt.Errorf("the last complete round was %s ago, and there is to be one every %s: %s", ago.Round(time.Second), a.interval, why)
 	}
 	return nil
-}
-
-// status says in a line how the agent stands.
-func (a *agentLoop) status() string {
-	agent := a.known()
-	units, unknown, running := 0, 0, 0
-	for _, s := range agent.Services {
-		if s.Units != nil {
-			units += *s.Units
-		}
-		if s.Load == nil {
-			unknown++
-		}
-		if s.Running {
-			running++
-		}
-	}
-	text := fmt.Sprintf("services: %d, units: %d", len(agent.Services), units)
-	if unknown > 0 {
-		text += fmt.Sprintf(", without data: %d", unknown)
-	}
-	if running > 0 {
-		text += fmt.Sprintf(", being changed: %d", running)
-	}
-	if !agent.LastRound.IsZero() {
-		text += "; last round " + agent.LastRound.UTC().Format("15:04:05Z")
-	}
-	return text
-}
-
-// notify tells systemd, if it wants to be told.
-func (a *agentLoop) notify(text string) {
-	if _, err := daemon.SdNotify(false, text); err != nil {
-		a.once("systemd", fmt.Sprintf("Warning: systemd cannot be told how the agent stands: %s\n", err))
-	}
-}
-
-// monotonic is the time by which systemd knows to which reload the next READY=1 belongs.
-func monotonic() string {
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-		return ""
-	}
-	return fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/1000)
-}
-
-// watchdog tells systemd again and again that the loop goes on, if systemd asks for that. It returns what ends that.
-func (a *agentLoop) watchdog() (end func()) {
-	every, err := daemon.SdWatchdogEnabled(false)
-	if err != nil {
-		a.once("systemd", fmt.Sprintf("Warning: the watchdog of systemd cannot be told anything: %s\n", err))
-	}
-	if every == 0 {
-		return func() {}
-	}
-	ticks, stop := a.env.Ticks(every / 2)
-	over, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-ticks:
-				if a.moves() {
-					a.notify(daemon.SdNotifyWatchdog)
-				}
-			case <-over:
-				return
-			}
-		}
-	}()
-	return func() {
-		stop()
-		close(over)
-		<-done
-	}
-}
-
-// moves says whether the loop has moved not long ago: reading may take its time, and so may what is waited for in the end.
-func (a *agentLoop) moves() bool {
-	a.mutex.Lock()
-	defer a.mutex.Unlock()
-	return a.ending || a.env.Now().Sub(a.alive) <= refreshTimeout+missedRounds*a.interval
 }
