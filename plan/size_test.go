@@ -431,6 +431,11 @@ func TestSizing(t *testing.T) {
 	if w := x.Sizing.Windows; len(w) != 1 || w[0].Wanted != 8 {
 		t.Errorf("after a deploy: %v", w)
 	}
+	elsewhere := change("api", func(r *resource.Reading) { r.Units.List[0].Place = "another" })
+	x = explain([]situation{same("api", "")}, all(sized("api", "min=1 max=20 target=200 down_window=10m", "rrrr", 1300), pastOf("api", past), elsewhere))
+	if s := x.Sizing; len(s.Units) != 4 || len(s.Windows) > 0 {
+		t.Errorf("units that cannot be told: %+v", s)
+	}
 	for name, change := range map[string]func(*Input){"no load": nil, "nobody measured": all(sized("api", calm, "rr", 0), change("api", func(r *resource.Reading) { r.Load = nil }))} {
 		if x := explain([]situation{same("api", "")}, change); x.Sizing != nil {
 			t.Errorf("%s: %+v", name, x.Sizing)

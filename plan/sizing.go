@@ -33,8 +33,12 @@ func (in Input) sizing(d *Decision) *Sizing {
 			s.Samples = append(s.Samples, sample)
 		}
 	}
-	if reading.Units != nil {
-		s.Units, s.Windows = reading.Units.List, scale.Windows(sizeInput(*policy, reading, past))
+	if reading.Units == nil {
+		return s
+	}
+	s.Units = reading.Units.List
+	if d.Size.Err == nil {
+		s.Windows = scale.Windows(sizeInput(*policy, reading, past))
 	}
 	return s
 }
