@@ -51,7 +51,7 @@ func listenLocally(address string) (net.Listener, error) {
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("cannot answer at %s: %w", address, err)
+		return nil, fmt.Errorf("cannot answer at %s: %w. Name another address by -listen, or none by -listen off", address, err)
 	}
 	if at, ok := listener.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() {
 		return nil, errors.Join(remote, listener.Close())

@@ -373,7 +373,7 @@ func TestAgentUsage(t *testing.T) {
 		{"-listen 192.0.2.1:9187", "the agent answers on this host alone"},
 		{"-listen example.com:9187", "the agent answers on this host alone"},
 		{"-listen 9187", "it takes an address and a port"},
-		{"-listen 127.0.0.1:99999", "cannot answer at 127.0.0.1:99999"},
+		{"-listen 127.0.0.1:99999", "Name another address by -listen, or none by -listen off"},
 		{"x", "agent takes no argument \"x\""},
 	} {
 		y := newYard(t, "worker")
