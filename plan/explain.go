@@ -266,6 +266,9 @@ func (e *Explanation) verdictSentence() string {
 	}
 	switch e.Verdict {
 	case Same:
+		if e.Copies == 0 {
+			return "it has no units, so that there is nothing to deploy to; what its branches say is deployed once a load has brought some"
+		}
 		return "what is wanted is deployed, on " + servers(e.Copies)
 	case New, Redeploy, Record, Scale:
 		return e.actingText()

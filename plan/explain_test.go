@@ -255,6 +255,10 @@ func explanations() []struct {
 			"- a commit to any of: app (/app)\n" +
 			"- a server that carries another revision or no stamp\n" +
 			"- a load that can be measured: cdplan doctor -target api\n"},
+		{"no units", []situation{{name: "api", want: "app:a1"}}, all(sized("api", "min=0 max=9 target=200", "", 0), pastOf("api", state.ServicePast{Last: &state.Attempt{Result: "deployed"}})),
+			"[same] it has no units, so that there is nothing to deploy to; what its branches say is deployed once a load has brought some\n" +
+				"next none: there is nothing to do\n" +
+				"- a load that asks for another number of units\n"},
 		{"units that cannot be told", sound, all(sized("api", calm, "rrrr", 0), change("api", func(r *resource.Reading) { r.Units, r.Err = nil, errors.New("no juju") })), "[same] what is wanted is deployed, on 1 server\n" +
 			"next none: there is nothing to do\n" +
 			"- a commit to any of: app (/app)\n" +

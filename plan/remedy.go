@@ -55,6 +55,9 @@ func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") 
 
 // triggers returns what would be a reason to deploy a service that is as it should be.
 func (e *Explanation) triggers() []Remedy {
+	if e.Copies == 0 && e.Sizing != nil {
+		return e.otherSize() // nothing is deployed as long as there are no units
+	}
 	var moving, fixed []string
 	for _, branch := range e.Branches {
 		text := branch.Label + " (" + branch.Location + ")"
