@@ -47,7 +47,8 @@ func SimulationText(w io.Writer, s Simulation, style Style) error {
 	points := s.Run.Points
 	first, last := points[0].At, points[len(points)-1].At
 	texts := []string{
-		fmt.Sprintf("%s, from %s to %s: %s, a run each %s, %s until a unit works.", clean(s.Service), moment(first), moment(last), s.bounds(), scale.Duration(s.World.Interval), scale.Duration(s.World.Start)),
+		fmt.Sprintf("%s, from %s to %s:", clean(s.Service), moment(first), moment(last)),
+		fmt.Sprintf("%s, a run each %s, %s until a unit works.", s.bounds(), scale.Duration(s.World.Interval), scale.Duration(s.World.Start)),
 		"", s.figures(), ""}
 	texts = append(texts, s.charts(style)...)
 	texts = append(texts, s.changes(style)...)
