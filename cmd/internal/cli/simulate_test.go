@@ -60,7 +60,7 @@ func TestSimulate(t *testing.T) {
 	if code != 0 || stderr != "" {
 		t.Fatalf("code %d: %s", code, stderr)
 	}
-	for _, want := range []string{"worker, from 0d 00:00:00 to 0d 01:00:00: 1 to 8 units of 200 each, a run each 30s, 4m until a unit works.",
+	for _, want := range []string{"worker, from 0d 00:00:00 to 0d 01:00:00:\n1 to 8 units of 200 each, a run each 30s, 4m until a unit works.",
 		"0d 00:10:00  1 -> 5  1450 / 200 = 7.25 -> 8, up_step 4", "0d 00:13:00  5 -> 8  1450 / 200 = 7.25 -> 8\n", "0d 00:35:00  8 -> 7  100 / 200 = 0.5 -> 1, down_step 1"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("there is no %q in\n%s", want, stdout)
