@@ -101,9 +101,9 @@ func (s *ServicePast) last(a Attempt) {
 	}
 }
 
-// since are the attempts of a kind after the last that succeeded: those to change the size, and all others.
+// since are the attempts of a kind after the last that succeeded: those to change the size, and all others. A deploy makes new what the size is of.
 const since = `id > (SELECT COALESCE(MAX(s.id), 0) FROM attempts s
-	WHERE s.service = attempts.service AND (s.size = '') = (attempts.size = '') AND s.result IN ('deployed', 'recorded', 'scaled'))`
+	WHERE s.service = attempts.service AND ((s.size = '') = (attempts.size = '') AND s.result IN ('deployed', 'recorded', 'scaled') OR s.result = 'deployed'))`
 
 // unforgiven are the attempts that failed since then.
 const unforgiven = "result = 'failed' AND forgiven = '' AND " + since

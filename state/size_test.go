@@ -60,6 +60,20 @@ func TestResizes(t *testing.T) {
 	}
 }
 
+// A deploy that succeeded lets the size be changed at once, whatever failed before.
+func TestDeployForgivesResizes(t *testing.T) {
+	j := newJournal(t)
+	end(t, j, resize("api", 4, 8, 1), "failed", state.BlameHost)
+	end(t, j, attempt("api", "a-1", 2), "recorded", "")
+	if n := past(t, j, noon).Services["api"].Resizes.Count; n != 1 {
+		t.Errorf("a record has forgiven it: %d", n)
+	}
+	end(t, j, attempt("api", "a-1", 3), "deployed", "")
+	if n := past(t, j, noon).Services["api"].Resizes.Count; n != 0 {
+		t.Errorf("deployed, and still %d", n)
+	}
+}
+
 // The newest attempt of either kind may be unfinished, and only the newest.
 func TestUnfinishedResize(t *testing.T) {
 	j := newJournal(t)

@@ -40,7 +40,7 @@ func newAgent(c *common, force context.Context) *cobra.Command {
 	}
 	cmd.Flags().DurationVar(&o.interval, "interval", 30*time.Second, "look at the services this often")
 	cmd.Flags().StringVar(&o.jitter, "jitter", "0.1", "come up to this much earlier or later each time, so that hosts do not measure all at once: a `PART` of the interval, or a duration")
-	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:9187", "answer /metrics and /healthz by HTTP at this `ADDRESS` of this host alone; \"off\" for nowhere")
+	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8647", "answer /metrics and /healthz by HTTP at this `ADDRESS` of this host alone; \"off\" for nowhere")
 	return cmd
 }
 

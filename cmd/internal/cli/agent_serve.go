@@ -43,7 +43,7 @@ func (a *agentLoop) serve(address string) (io.Closer, error) {
 func listenLocally(address string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, fmt.Errorf("-listen %s: it takes an address and a port, such as 127.0.0.1:9187, or \"off\"", address)
+		return nil, fmt.Errorf("-listen %s: it takes an address and a port, such as 127.0.0.1:8647, or \"off\"", address)
 	}
 	remote := fmt.Errorf("-listen %s: the agent answers on this host alone: write 127.0.0.1, [::1] or localhost before the port", address)
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {

@@ -50,8 +50,8 @@ func SimulationSVG(w io.Writer, s Simulation) error {
 
 // told is a line below the title.
 func told(f replay.Figures) string {
-	return fmt.Sprintf("Units were added %d and removed %d times, %d of them added again within %s; %.1f unit-hours; %s above the target.", f.Up, f.Down, f.Reversals,
-		scale.Duration(replay.Reversal), f.UnitHours, scale.Duration(f.Over.Round(time.Minute)))
+	return fmt.Sprintf("Units were added %s and removed %s, %d of them added again within %s; %.1f unit-hours; %s above the target.", plural(f.Up, "time"),
+		plural(f.Down, "time"), f.Reversals, scale.Duration(replay.Reversal), f.UnitHours, scale.Duration(f.Over.Round(time.Minute)))
 }
 
 // simulationPicture is the drawing as it is printed.
