@@ -49,7 +49,7 @@ check:
 	$(GO) vet ./...
 	$(tool) staticcheck -checks all ./...
 	$(tool) errcheck ./...
-	$(GO) test -race -timeout 30m -skip '$(reliability)|$(canaries)|$(browser)' ./...
+	$(GO) test -race -timeout 30m -skip '$(reliability)|$(canaries)' $$($(GO) list ./... | grep -v '/cmd/internal/view$$')
 
 # The packages that have benchmarks.
 benchmarks = $(shell grep -l "^func Benchmark" -r --include="*_test.go" . | xargs -n 1 dirname | sort -u)
@@ -61,10 +61,9 @@ bench:
 	$(GO) test -run '^$$' -bench . -benchmem -count $(count) $(benchmarks)
 
 # The tests that kill cdplan, race it and load it. They look at it from outside, at a length that suits "make test"; "make check" leaves them out,
-# since the race detector sees what they run in all the other stories. So it does with what the canaries run, and with the pages that a browser shows.
+# since the race detector sees what they run in all the other stories. So it does with what the canaries run. The views, whose tests draw a lot, start nothing that could race.
 reliability = ^Test(Crash|Many|Race|Readers)
 canaries    = ^TestCanaries$$
-browser     = InBrowser$$
 
 # The tests of reliability at full length, minutes of them, with the figures of docs/reliability.md.
 crash:
